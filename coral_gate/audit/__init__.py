@@ -1,0 +1,1 @@
+"""What was decided, recorded before it takes effect, in a chain that shows tampering."""

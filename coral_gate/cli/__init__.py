@@ -1,0 +1,1 @@
+"""The operator's command `coral-gate`: a verb a file."""

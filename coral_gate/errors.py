@@ -1,0 +1,122 @@
+"""
+Faults, grouped by who is at fault, each with the status it is answered with and a sentence for a person.
+
+A fault carries nothing internal: its sentence may be shown to anyone.
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from attrs import frozen
+
+
+class Fault(Exception):
+    """
+    Something that ends a request or a stream with a reason.
+
+    :cvar status: the HTTP status that answers it.
+    :cvar close_code: the WebSocket close code that ends a stream for it (RFC 6455 §7.4; 4400-4499 are ours).
+    """
+
+    status: ClassVar[int] = 500
+    close_code: ClassVar[int] = 1011
+    sentence: ClassVar[str] = "Something went wrong on our side."
+
+
+class ClientFault(Fault):
+    """The peer in front broke a rule; answered with 4xx."""
+
+    status = 400
+    close_code = 1008
+    sentence = "The request was not understood."
+
+
+class TooSlow(ClientFault):
+    """A deadline of the peer in front passed (RFC 9110 §15.5.9)."""
+
+    status = 408
+    close_code = 4408
+    sentence = "The request took too long to arrive."
+
+
+class BodyTooLarge(ClientFault):
+    """A request's content is larger than the route takes (RFC 9110 §15.5.14)."""
+
+    status = 413
+    close_code = 1009
+    sentence = "The request's content is too large."
+
+
+class TooMany(ClientFault):
+    """A cap or rate was reached (RFC 6585 §4)."""
+
+    status = 429
+    close_code = 1013
+    sentence = "Too many requests; try again shortly."
+
+
+class UpstreamFault(Fault):
+    """The sandbox, or a service that we depend on, broke a rule; answered with 502."""
+
+    status = 502
+    close_code = 1014
+    sentence = "The sandbox gave no usable answer."
+
+
+class UpstreamUnreachable(UpstreamFault):
+    """No stream to the sandbox's service could be opened; try again later."""
+
+    sentence = "The sandbox could not be reached."
+
+
+class UpstreamTooSlow(UpstreamFault):
+    """A deadline of the sandbox passed (RFC 9110 §15.6.5)."""
+
+    status = 504
+    sentence = "The sandbox took too long to answer."
+
+
+class GateFault(Fault):
+    """We are at fault; answered with 500."""
+
+
+class Unavailable(GateFault):
+    """We cannot serve this now; try again later (RFC 9110 §15.6.4)."""
+
+    status = 503
+    close_code = 1013
+    sentence = "The gate cannot serve this right now; try again shortly."
+
+
+@frozen
+class Problem:
+    """
+    One mistake in the configuration.
+
+    :ivar where: `file:line`, or the file alone.
+    :ivar key: the dotted key, e.g. `deadlines.head`.
+    :ivar what: what was found and what was expected, a full sentence.
+    :ivar hint: what to do, or the empty string.
+    """
+
+    where: str
+    key: str
+    what: str
+    hint: str = ""
+
+    def __str__(self) -> str:
+        text = f"{self.where}: {self.key}: {self.what}" if self.key else f"{self.where}: {self.what}"
+        return f"{text} {self.hint}".rstrip()
+
+
+class ConfigError(Exception):
+    """
+    The configuration cannot be used; the daemon exits with 78 (EX_CONFIG).
+
+    :ivar problems: every mistake found, in the order of the file.
+    """
+
+    def __init__(self, problems: tuple[Problem, ...]) -> None:
+        super().__init__("\n".join(str(problem) for problem in problems))
+        self.problems = problems

@@ -1,0 +1,107 @@
+"""
+The route table: data. Each route names its guard; there are no skip lists, and nothing looks at a query.
+"""
+
+from __future__ import annotations
+
+import enum
+from urllib.parse import unquote_to_bytes
+
+from attrs import field, frozen
+
+from coral_gate.gate.origins import Side
+from coral_gate.model import ChannelKind
+
+
+class Guard(enum.Enum):
+    """What a request must have to pass."""
+
+    PUBLIC = "public"
+    OPEN_SANDBOX = "open-sandbox"
+
+
+READS = frozenset({b"GET", b"HEAD"})
+ANY = frozenset({b"GET", b"HEAD", b"POST", b"PUT", b"PATCH", b"DELETE", b"OPTIONS"})
+
+
+@frozen
+class Route:
+    """
+    One row.
+
+    :ivar name: for audit and metrics; unique.
+    :ivar path: exactly this path; with `subtree` also everything below it, and then it ends with a slash.
+    :ivar methods: what it takes; anything else is 405.
+    :ivar channel: what serves it.
+    :ivar body_bytes: the most content it takes, or None for the configured limit.
+    """
+
+    name: str
+    side: Side
+    path: bytes
+    methods: frozenset[bytes]
+    channel: ChannelKind
+    guard: Guard
+    subtree: bool = False
+    body_bytes: int | None = None
+
+
+ROUTES: tuple[Route, ...] = (
+    Route("portal.home", Side.PORTAL, b"/", READS, ChannelKind.PORTAL, Guard.PUBLIC, body_bytes=0),
+    Route("portal.static", Side.PORTAL, b"/static/", READS, ChannelKind.PORTAL, Guard.PUBLIC, subtree=True, body_bytes=0),
+    Route("portal.favicon", Side.PORTAL, b"/favicon.ico", READS, ChannelKind.PORTAL, Guard.PUBLIC, body_bytes=0),
+    Route("portal.robots", Side.PORTAL, b"/robots.txt", READS, ChannelKind.PORTAL, Guard.PUBLIC, body_bytes=0),
+    Route("sandbox.http", Side.SANDBOX, b"/", ANY, ChannelKind.HTTP, Guard.OPEN_SANDBOX, subtree=True),
+)
+"""Every way in."""
+
+RESERVED = b".gate"
+"""The first path segment that is the gate's own on a sandbox origin, in any case, and never forwarded."""
+
+
+@frozen
+class RouteTable:
+    """
+    The table, made ready to be searched.
+
+    :param routes: the rows; no two may cover the same method on the same path.
+    """
+
+    routes: tuple[Route, ...] = ROUTES
+    _exact: dict[tuple[Side, bytes], Route] = field(init=False, repr=False)
+    _trees: dict[Side, tuple[Route, ...]] = field(init=False, repr=False)
+
+    @_exact.default
+    def _index_exact(self) -> dict[tuple[Side, bytes], Route]:
+        index = {(route.side, route.path): route for route in self.routes if not route.subtree}
+        if len(index) != sum(not route.subtree for route in self.routes):
+            raise ValueError("two routes cover one path")
+        return index
+
+    @_trees.default
+    def _index_trees(self) -> dict[Side, tuple[Route, ...]]:
+        longest_first = sorted((route for route in self.routes if route.subtree), key=lambda route: -len(route.path))
+        if any(not route.path.endswith(b"/") for route in longest_first):
+            raise ValueError("a subtree's path ends with a slash")
+        return {side: tuple(route for route in longest_first if route.side is side) for side in Side}
+
+    def find(self, side: Side, path: bytes) -> Route | None:
+        """
+        The route of a checked path (see `http1.target`), whatever the method.
+
+        :return: None where nothing is there, and for any reserved path that the table does not name.
+        """
+        route = self._exact.get((side, path))
+        if route is not None:
+            return route
+        for tree in self._trees[side]:
+            if path.startswith(tree.path):
+                return None if side is Side.SANDBOX and is_reserved(path) else tree
+        return None
+
+
+def is_reserved(path: bytes) -> bool:
+    """Whether a path is the gate's own on a sandbox origin, in any spelling that some server might take for it."""
+    if path[1:2] not in (b".", b"%"):
+        return False
+    return unquote_to_bytes(path[1:].partition(b"/")[0]).lower().startswith(RESERVED)

@@ -1,0 +1,1 @@
+"""Durable and ephemeral rows behind the interfaces."""
