@@ -56,6 +56,21 @@ class TooMany(ClientFault):
     sentence = "Too many requests; try again shortly."
 
 
+class SignInRefused(ClientFault):
+    """
+    A sign-in was refused; nobody is signed in. All refusals look alike to the person.
+
+    :ivar reason: a word for the audit log, e.g. `nonce.wrong`; docs/sign-in.md lists them.
+    """
+
+    status = 403
+    sentence = "You could not be signed in."
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason)
+        self.reason = reason
+
+
 class UpstreamFault(Fault):
     """The sandbox, or a service that we depend on, broke a rule; answered with 502."""
 
@@ -77,6 +92,10 @@ class UpstreamTooSlow(UpstreamFault):
     sentence = "The sandbox took too long to answer."
 
 
+class AnswerTooLarge(UpstreamFault):
+    """A service's answer is larger than what was asked for may be; it was cut off."""
+
+
 class GateFault(Fault):
     """We are at fault; answered with 500."""
 
@@ -87,6 +106,32 @@ class Unavailable(GateFault):
     status = 503
     close_code = 1013
     sentence = "The gate cannot serve this right now; try again shortly."
+
+
+class KeysUnavailable(Unavailable):
+    """The master keys are missing, wrong or lost: nothing can be opened or sealed; `IKeyring.state` says why."""
+
+
+class SealBroken(GateFault):
+    """A sealed value is not what it was when it was sealed, or not where it was; which of them is never said."""
+
+
+class NoUserKey(GateFault):
+    """This user has no data key: none was made yet, or it was destroyed, and with it all that it sealed."""
+
+
+class IssuerUnavailable(Unavailable):
+    """
+    The issuer gave no answer that can be used, so nobody can be told apart; try again later.
+
+    :ivar reason: a word for the audit log and for operators, e.g. `jwks.too_slow`; docs/sign-in.md lists them.
+    """
+
+    sentence = "Signing in does not work right now; try again shortly."
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason)
+        self.reason = reason
 
 
 @frozen

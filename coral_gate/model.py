@@ -7,9 +7,10 @@ from __future__ import annotations
 import enum
 import re
 import secrets
+from datetime import datetime
 from typing import NewType, NoReturn
 
-from attrs import frozen
+from attrs import field, frozen
 
 SandboxId = NewType("SandboxId", str)
 """26 lower-case base32 characters (130 random bits), never reused."""
@@ -104,3 +105,181 @@ class Secret:
 
     def __reduce_ex__(self, protocol: object) -> NoReturn:
         raise TypeError("a secret cannot be pickled or copied")
+
+
+class KeyPurpose(enum.Enum):
+    """What a key that is derived from a user's data key seals; no two purposes share a key."""
+
+    VALUES = "values"
+    DISK = "disk"
+    RECORDINGS = "recordings"
+    BACKUPS = "backups"
+
+
+@frozen
+class UserKey:
+    """
+    A key of one user for one purpose.
+
+    :ivar version: of the user's data key that it is derived from; it goes into the head of what the key seals.
+    :ivar key: 32 bytes.
+    """
+
+    version: int
+    key: Secret
+
+
+class KeyCondition(enum.Enum):
+    """What a keyring can do."""
+
+    OK = "ok"
+    MISSING = "missing"
+    WRONG = "wrong"
+    LOST = "lost"
+
+
+@frozen
+class KeyState:
+    """
+    Whether the master keys can be used, and why not.
+
+    :ivar why: a sentence for operators; it names versions and the source, never a key.
+    """
+
+    condition: KeyCondition
+    why: str
+
+    @property
+    def ready(self) -> bool:
+        """Whether anything can be opened and sealed."""
+        return self.condition is KeyCondition.OK
+
+
+@frozen
+class SealedCredential:
+    """
+    A credential's row, as stored.
+
+    :ivar version: 1 for the first value, one more with each change; the sealed bytes are bound to it.
+    :ivar sealed: an envelope (`coral_gate.custody.envelope`), at most 64 KiB and 34 bytes.
+    :ivar changed_at: aware, UTC.
+    """
+
+    sandbox: SandboxId
+    service: ServiceName
+    owner: UserId
+    version: int
+    sealed: bytes
+    changed_at: datetime
+
+
+@frozen
+class Identity:
+    """
+    What an issuer vouches for about one person, at one sign-in.
+
+    :ivar user: who they are; everything else here is for people to read and for allow-lists, never a key.
+    :ivar email: an address that the issuer has verified, its domain in lower case; or None.
+    :ivar hd: the organisation's domain as the issuer states it, never taken from the address; or None.
+    :ivar name: what to call them, 1 to 200 printable characters; or None.
+    :ivar auth_time: when they last proved who they are at the issuer, aware UTC; None where it does not say.
+    """
+
+    user: UserId
+    email: str | None = None
+    hd: str | None = None
+    name: str | None = None
+    auth_time: datetime | None = None
+
+
+@frozen
+class SignInAttempt:
+    """
+    What is remembered between sending a browser to the issuer and its return.
+
+    :ivar issuer: the issuer it was sent to (RFC 9207 §2.4).
+    :ivar state_digest: SHA-256 of the `state`, 32 bytes: the attempt's key in its store.
+    :ivar browser_digest: SHA-256 of the token in the browser's pre-login cookie, 32 bytes.
+    :ivar nonce: must come back inside the ID token.
+    :ivar code_verifier: proves to the issuer that the code is ours (RFC 7636 §4.1); ASCII.
+    :ivar return_to: where the caller sends the browser afterwards; the caller's own, already checked.
+    :ivar max_age_s: the oldest proof of identity that is taken, in seconds before `begun_at`; None takes any.
+    :ivar begun_at: aware, UTC; `expires_at` too: from then on it is refused.
+    """
+
+    issuer: str
+    state_digest: bytes
+    browser_digest: bytes
+    nonce: str
+    code_verifier: Secret = field(eq=False)
+    redirect_uri: str
+    return_to: str
+    max_age_s: int | None
+    begun_at: datetime
+    expires_at: datetime
+
+
+@frozen
+class SignInStart:
+    """
+    The beginning of a sign-in.
+
+    :ivar url: where the browser is sent, with 303; it carries the `state`, so it is never logged.
+    :ivar attempt: what the caller puts into its `ISignInAttempts` before it answers.
+    """
+
+    url: str = field(repr=False)
+    attempt: SignInAttempt
+
+
+@frozen
+class HTTPAnswer:
+    """
+    A whole HTTP answer that fitted into memory.
+
+    :ivar fields: names as they came, with their values, in order.
+    """
+
+    status: int
+    fields: tuple[tuple[bytes, bytes], ...]
+    body: bytes = field(repr=False)
+
+
+class Asker:
+    """
+    The front connection that a request came on.
+
+    :ivar serial: a number that no other connection of this process has or had.
+    :ivar address: the peer's address as text; empty where there is none.
+    :ivar requests: how many requests have come on it.
+    """
+
+    __slots__ = ("address", "requests", "serial")
+
+    def __init__(self, serial: int, address: str) -> None:
+        self.serial = serial
+        self.address = address
+        self.requests = 0
+
+
+class Allowed:
+    """
+    A request that may pass, and where it goes.
+
+    Not an attrs class: one is made for every request on the hot path.
+
+    :ivar route: the name of the route that it matched.
+    :ivar channel: what serves it.
+    :ivar authority: host and port of the origin that it is for; ours, not the client's bytes.
+    :ivar sandbox: which sandbox, or None at the portal.
+    :ivar body_bytes: the most content that the route takes, or None for the configured limit.
+    """
+
+    __slots__ = ("authority", "body_bytes", "channel", "route", "sandbox")
+
+    def __init__(self, route: str, channel: ChannelKind, authority: bytes, sandbox: SandboxId | None, body_bytes: int | None) -> None:
+        self.route = route
+        self.channel = channel
+        self.authority = authority
+        self.sandbox = sandbox
+        self.body_bytes = body_bytes
