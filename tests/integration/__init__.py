@@ -1,0 +1,1 @@
+"""Tests against real programs: real ports on loopback, real processes, real servers."""
