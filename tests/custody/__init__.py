@@ -1,0 +1,1 @@
+"""Custody: sealed values, keys, credentials."""
