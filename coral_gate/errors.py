@@ -71,6 +71,39 @@ class SignInRefused(ClientFault):
         self.reason = reason
 
 
+class NotPermitted(ClientFault):
+    """The one who asks lacks the right at this moment; nothing was changed (RFC 9110 §15.5.4)."""
+
+    status = 403
+    close_code = 4403
+    sentence = "You may not do this."
+
+
+class Conflict(ClientFault):
+    """What is asked for does not fit what is stored; nothing was changed (RFC 9110 §15.5.10)."""
+
+    status = 409
+    sentence = "This does not fit the present state."
+
+
+class LastAdministrator(Conflict):
+    """No administrator would be left who may sign in."""
+
+    sentence = "This is the last administrator; name another one first."
+
+
+class StillInUse(Conflict):
+    """A user still has a sandbox that is not destroyed."""
+
+    sentence = "This user still has a sandbox; destroy it first."
+
+
+class SandboxIdTaken(Conflict):
+    """A sandbox's id is another owner's, or was a destroyed sandbox's; make a new one."""
+
+    sentence = "This sandbox id is taken."
+
+
 class UpstreamFault(Fault):
     """The sandbox, or a service that we depend on, broke a rule; answered with 502."""
 
@@ -108,6 +141,16 @@ class Unavailable(GateFault):
     sentence = "The gate cannot serve this right now; try again shortly."
 
 
+class AuditUnavailable(Unavailable):
+    """
+    An event could not be recorded in time: do not do what it records. It may turn up in the log all the same.
+
+    Its arguments say why, for the log; they are never shown.
+    """
+
+    sentence = "The gate cannot record this right now, so it was not done; try again shortly."
+
+
 class KeysUnavailable(Unavailable):
     """The master keys are missing, wrong or lost: nothing can be opened or sealed; `IKeyring.state` says why."""
 
@@ -132,6 +175,10 @@ class IssuerUnavailable(Unavailable):
     def __init__(self, reason: str) -> None:
         super().__init__(reason)
         self.reason = reason
+
+
+class RowDamaged(GateFault):
+    """A stored row fails its checks: the file was touched, or written by something else; nothing of it is used."""
 
 
 @frozen

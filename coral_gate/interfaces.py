@@ -12,15 +12,18 @@ from typing import TYPE_CHECKING
 from zope.interface import Attribute, Interface
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
+    from datetime import datetime
 
     from twisted.internet.interfaces import IProtocol, IProtocolFactory
 
+    from coral_gate.audit.event import Event, Refusal
     from coral_gate.model import (
         HTTPAnswer,
         Identity,
         KeyPurpose,
         KeyState,
+        Role,
         SandboxId,
         SealedCredential,
         Secret,
@@ -29,6 +32,18 @@ if TYPE_CHECKING:
         SignInStart,
         UserId,
         UserKey,
+    )
+    from coral_gate.records import (
+        Because,
+        Handoff,
+        Principal,
+        Revocation,
+        Sandbox,
+        SandboxSession,
+        Session,
+        SessionId,
+        User,
+        UserRowId,
     )
 
 # -- sandboxes ---------------------------------------------------------------------------------------------------------
@@ -55,6 +70,163 @@ class ISandboxDriver(Interface):
 
     def link(sandbox: SandboxId, service: ServiceName) -> ILink | None:
         """The link to a service, or None where the sandbox or the service is not known here."""
+
+
+# -- stores ------------------------------------------------------------------------------------------------------------
+#
+# Each method may raise Unavailable (the store cannot answer now; nothing was changed) and RowDamaged (a stored row fails
+# its checks). A row that `by` may not see is answered exactly as one that does not exist.
+
+
+class IUserStore(Interface):
+    """Who may sign in, and what they may do."""
+
+    async def find(who: UserId) -> User | None:
+        """The user with this issuer and subject, or None."""
+
+    async def get(by: Principal, user: UserRowId) -> User | None:
+        """The user with this row id: a user sees themselves alone."""
+
+    async def list(by: Principal, after: UserRowId | None = None, most: int = 100) -> tuple[User, ...]:
+        """Users in the order of their row ids, for administrators and the operator; a user gets at most themselves."""
+
+    async def allow(by: Principal, who: UserId, role: Role, at: datetime, email: str | None = None) -> User:
+        """
+        Let a person sign in from now on; one who is known already is returned as they are.
+
+        The first administrator comes to be so, named by issuer and subject.
+
+        :param by: `Capacity.SIGN_IN` (the configuration lets them in), `Capacity.OPERATOR` or an administrator.
+        :raises NotPermitted: `by` may not; nothing was changed.
+        """
+
+    async def sign_in(who: UserId, email: str | None, name: str | None, at: datetime) -> User | None:
+        """
+        Note a sign-in with what the issuer says for display, and give the user as they now are; None for one not allowed.
+
+        A disabled user is returned as such, with nothing noted: ask `disabled` before making a session.
+        """
+
+    async def set_role(by: Principal, user: UserRowId, role: Role, because: Because) -> User | None:
+        """
+        Give a role; a change commits a revocation with it. None where there is no such user.
+
+        :raises NotPermitted: `by` is neither an administrator nor the operator.
+        :raises LastAdministrator: no administrator would be left, and `by` is not the operator.
+        """
+
+    async def set_disabled(by: Principal, user: UserRowId, disabled: bool, because: Because) -> User | None:
+        """
+        Disable a user, which ends their sessions in the same commit, or enable them. None where there is no such user.
+
+        :raises NotPermitted: `by` is neither an administrator nor the operator.
+        :raises LastAdministrator: no administrator would be left, and `by` is not the operator.
+        """
+
+    async def delete(by: Principal, user: UserRowId, because: Because) -> bool:
+        """
+        Forget a person: the row, with e-mail and name, and their sessions. False where there is no such user.
+
+        :raises NotPermitted: `by` is neither an administrator nor the operator.
+        :raises LastAdministrator: no administrator would be left, and `by` is not the operator.
+        :raises StillInUse: the user has a sandbox that is not destroyed; nothing was changed.
+        """
+
+
+class ISessionStore(Interface):
+    """Sessions and the sandbox sessions below them, by digests of their tokens. What ends is deleted."""
+
+    async def create(session: Session, most: int) -> tuple[SessionId, ...]:
+        """
+        Keep a new session; where its user has more than `most` then, the ones seen least recently end (`limit`).
+
+        :return: the sessions that ended for it.
+        :raises NotPermitted: its user does not exist or is disabled.
+        """
+
+    async def find(digest: bytes) -> Session | None:
+        """The session with this digest; it may be over: ask `is_over`, with what was seen since the last batch."""
+
+    async def create_child(child: SandboxSession, most: int) -> bool:
+        """
+        Keep a new sandbox session; beyond `most` of this parent at this sandbox the oldest end, without a revocation.
+
+        :return: False where its parent is not a session of the same user (any more); nothing is kept then.
+        """
+
+    async def find_child(digest: bytes) -> tuple[SandboxSession, Session] | None:
+        """The sandbox session with this digest, with its parent, which says whether it is over."""
+
+    async def touch_many(seen: Mapping[bytes, datetime]) -> None:
+        """Write when the sessions and sandbox sessions with these digests were last seen; no time goes backwards."""
+
+    async def end(digest: bytes, because: Because) -> bool:
+        """End the session or sandbox session with this digest, with its children and hand-offs, in one commit."""
+
+    async def end_by_id(by: Principal, session: SessionId, because: Because) -> bool:
+        """End a session by what lists show: a user their own, an administrator anyone's."""
+
+    async def end_all(by: Principal, user: UserRowId, because: Because, keep: SessionId | None = None) -> int:
+        """End a user's sessions but the one to keep; returns how many ended. One revocation for each."""
+
+    async def list(by: Principal, user: UserRowId) -> tuple[Session, ...]:
+        """A user's sessions, the newest first; some may be over and not yet purged."""
+
+    async def opened(digest: bytes) -> tuple[SandboxId, ...]:
+        """The sandboxes on whose origins the session with this digest has sandbox sessions, in order, each once."""
+
+    async def purge(now: datetime, most: int = 500) -> int:
+        """End sessions that are over (`expired`), at most so many in one commit; returns how many."""
+
+
+class IHandoffStore(Interface):
+    """One-time codes that carry a session over to a sandbox's origin."""
+
+    async def put(handoff: Handoff) -> bool:
+        """Keep a code until it is taken or too old; False, and nothing kept, where its session is not one of its user."""
+
+    async def take(digest: bytes, now: datetime) -> Handoff | None:
+        """Take a code out, spent whatever is judged about it later: of any number of takers one gets it. None if too old."""
+
+    async def purge(now: datetime) -> int:
+        """Delete codes that are too old; returns how many."""
+
+
+class ISandboxStore(Interface):
+    """Whose sandbox is whose, and the tombstones of those destroyed."""
+
+    async def find(by: Principal, sandbox: SandboxId) -> Sandbox | None:
+        """The sandbox, or its tombstone; a user finds their own alone."""
+
+    async def list(by: Principal, owner: UserRowId, destroyed: bool = False) -> tuple[Sandbox, ...]:
+        """An owner's sandboxes, the oldest first; with `destroyed`, their tombstones instead."""
+
+    async def put(by: Principal, sandbox: Sandbox) -> Sandbox:
+        """
+        Keep a new sandbox, or the new name and state of one that is there; owner, driver and creation never change.
+
+        :raises SandboxIdTaken: the id is another owner's or a tombstone's; nothing was changed.
+        :raises NotPermitted: `by` may not keep a sandbox for this owner.
+        """
+
+    async def tombstone(by: Principal, sandbox: SandboxId, because: Because) -> bool:
+        """Turn a sandbox into its tombstone, with a revocation; False where there is none, or it is one already."""
+
+    async def purge(now: datetime) -> int:
+        """Delete tombstones older than `TOMBSTONE_DAYS`; returns how many."""
+
+
+class IRevocationLog(Interface):
+    """What was taken away, numbered: each number was committed together with its change, by whichever process."""
+
+    async def last() -> int:
+        """The highest number given so far, 0 before the first; cheap enough to ask every second."""
+
+    async def since(seq: int, most: int = 1000) -> tuple[Revocation, ...] | None:
+        """The revocations after a number, in order; None where some of them are forgotten: then trust no cached answer."""
+
+    async def forget(before: datetime) -> int:
+        """Forget revocations from before a time; returns how many. Keep them for longer than any node may be away."""
 
 
 # -- custody -----------------------------------------------------------------------------------------------------------
@@ -232,3 +404,46 @@ class IHTTPClient(Interface):
 
     async def post(url: str, fields: Sequence[tuple[bytes, bytes]], body: bytes) -> HTTPAnswer:
         """Ask with POST; raises as `get` does."""
+
+
+# -- audit -------------------------------------------------------------------------------------------------------------
+
+
+class IAuditSink(Interface):
+    """
+    Where decisions are recorded.
+
+    Record, before it takes effect, whatever opens or changes something and whatever is refused to someone we know;
+    count what a session that is open already does besides, and what is refused to strangers.
+    """
+
+    async def record(event: Event) -> None:
+        """
+        Record an event; when this returns, it outlives a crash.
+
+        The order of records is the order of the calls. Cancelling stops the wait, not the recording.
+
+        :raises AuditUnavailable: it may not have been recorded; do not do what it records.
+        """
+
+    def count_allowed(session: str, sandbox: SandboxId, who: UserId, address: str) -> None:
+        """
+        Count a further allowed request of a session to a sandbox; costs an increment, never fails.
+
+        One `request.counted` a minute says how many; a crash loses at most that minute.
+
+        :param session: the session's label.
+        """
+
+    def count_refused(kind: type[Refusal], address: str, reason: str) -> None:
+        """
+        Count a refusal to someone we do not know; never fails.
+
+        One event a second says how many, for each kind, reason and address (of IPv6 the /64); of too many different
+        ones, one event a minute for each kind says how many more.
+
+        :param reason: a machine word.
+        """
+
+    def ready() -> str | None:
+        """None if an event can be recorded now, as far as is known; else why not, a sentence for operators."""
