@@ -36,6 +36,7 @@ def main(counts_file: str, work: str, *modules: str) -> int:
     loader.suiteFactory = DestructiveTestSuite
     suite = loader.loadByNames(list(modules))
     result = TrialRunner(VerboseTextReporter, workingDirectory=work).run(suite)
+    assert isinstance(result, TestResult)
     Path(counts_file).write_text(json.dumps(counts(result)))
     return 0 if result.wasSuccessful() else 1
 
