@@ -1,0 +1,1 @@
+"""Tests of coral_gate.sandboxes."""
