@@ -74,8 +74,9 @@ class ISandboxDriver(Interface):
 
 # -- stores ------------------------------------------------------------------------------------------------------------
 #
-# Each method may raise Unavailable (the store cannot answer now; nothing was changed) and RowDamaged (a stored row fails
-# its checks). A row that `by` may not see is answered exactly as one that does not exist.
+# Each method may raise Unavailable (the store cannot answer now; nothing was changed), RowDamaged (a stored row fails its
+# checks), and, where `by` is an AsAdministrator without that right at this moment, NotPermitted. A row that `by` may not
+# see is answered exactly as one that does not exist. A digest or id that is there already is a Conflict.
 
 
 class IUserStore(Interface):
@@ -223,10 +224,19 @@ class IRevocationLog(Interface):
         """The highest number given so far, 0 before the first; cheap enough to ask every second."""
 
     async def since(seq: int, most: int = 1000) -> tuple[Revocation, ...] | None:
-        """The revocations after a number, in order; None where some of them are forgotten: then trust no cached answer."""
+        """
+        The revocations after a number, in order.
+
+        None where some of them are forgotten, or the number was never given (the store was restored from a backup):
+        then trust no cached answer, and go on from `last`.
+        """
 
     async def forget(before: datetime) -> int:
-        """Forget revocations from before a time; returns how many. Keep them for longer than any node may be away."""
+        """
+        Forget revocations from before a time, but never the last one; returns how many.
+
+        Keep them for longer than any node may be away.
+        """
 
 
 # -- custody -----------------------------------------------------------------------------------------------------------
