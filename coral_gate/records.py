@@ -88,6 +88,13 @@ Principal: TypeAlias = AsUser | AsAdministrator | AsOwner | AsGate
 """Who a row is asked for by. There is no default: without one no row is seen."""
 
 
+def allowed_by(by: Principal) -> str:
+    """What `User.allowed_by` says of whoever lets someone in: an administrator's row id, `operator` or `configuration`."""
+    if isinstance(by, AsGate):
+        return "operator" if by.capacity is Capacity.OPERATOR else "configuration"
+    return by.user if isinstance(by, AsAdministrator | AsUser) else "unknown"
+
+
 def display_text(said: str, most: int) -> str:
     """What an issuer or a browser said, as a label may show it: its printable characters, at most so many."""
     return "".join(character for character in said[: 4 * most] if character.isprintable())[:most]
@@ -103,7 +110,7 @@ class User:
 
     :ivar who: issuer and subject; unique.
     :ivar email: as the issuer last said it, for display only; decides nothing.
-    :ivar allowed_by: who let them in: a word (`operator`, `configuration`) or an administrator's row id.
+    :ivar allowed_by: who let them in: `operator`, `configuration` or an administrator's row id.
     """
 
     id: UserRowId = field(validator=checks.row_id)
@@ -115,6 +122,11 @@ class User:
     allowed_by: str = field(validator=checks.Text(64, least=1))
     created_at: datetime = field(validator=checks.utc)
     last_sign_in_at: datetime | None = field(validator=checks.maybe_utc)
+
+    @property
+    def governs(self) -> bool:
+        """Whether they hold an administrator's right at this moment."""
+        return self.role is Role.ADMINISTRATOR and not self.disabled
 
 
 # -- sessions ----------------------------------------------------------------------------------------------------------
