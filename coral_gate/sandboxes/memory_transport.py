@@ -128,9 +128,8 @@ class MemoryTransport:
 
     def resumeProducing(self) -> None:
         """Go on giving bytes to this end's protocol."""
-        if self.connected and not self.disconnecting:
-            self._reading = True
-            self._other._schedule()
+        self._reading = True
+        self._other._schedule()
 
     def stopProducing(self) -> None:
         """The same as `loseConnection`."""

@@ -112,6 +112,12 @@ class MemoryTransportTests(SynchronousTestCase):
         self.clock.settle()
         self.assertEqual(self.server.pieces, [b"abc"])
 
+    def test_nothing_written(self) -> None:
+        """Writing nothing gives the other end nothing."""
+        self.client.transport.write(b"")
+        self.clock.settle()
+        self.assertEqual(self.server.pieces, [])
+
     def test_bytes_only(self) -> None:
         """Text and views are refused, as by every transport, and nothing of that sequence is sent."""
         for wrong in ("text", memoryview(b"view"), bytearray(b"array")):
@@ -165,6 +171,24 @@ class MemoryTransportTests(SynchronousTestCase):
         self.assertEqual(producer.told, ["pause"], "two octets still wait")
         self.clock.settle()
         self.assertEqual(producer.told, ["pause", "resume"])
+
+    def test_push_producer_again(self) -> None:
+        """A producer can be paused any number of times."""
+        producer = RecordingPush()
+        self.end(self.client).registerProducer(producer, True)
+        for _ in range(2):
+            self.client.transport.write(b"x" * (HIGH_WATER_BYTES + 1))
+            self.clock.settle()
+        self.assertEqual(producer.told, ["pause", "resume"] * 2)
+
+    def test_push_producer_that_keeps_pace(self) -> None:
+        """What was delivered already does not count, and a producer that never had to pause is told nothing."""
+        producer = RecordingPush()
+        self.end(self.client).registerProducer(producer, True)
+        for _ in range(5):
+            self.client.transport.write(b"x" * (HIGH_WATER_BYTES // 2))
+            self.clock.settle()
+        self.assertEqual(producer.told, [])
 
     def test_pull_producer(self) -> None:
         """A pull producer is asked at once, and again each time that its piece was delivered, never sooner."""
@@ -224,6 +248,42 @@ class MemoryTransportTests(SynchronousTestCase):
         self.assertFalse(producer.stopped)
         self.assertEnded(self.client, ConnectionDone)
 
+    def test_losing_waits_for_a_paused_push_producer(self) -> None:
+        """A stream that is to close gives a paused push producer the chance to finish; it closes when that unregisters."""
+        self.end(self.client).registerProducer(RecordingPush(), True)
+        self.client.transport.write(b"x" * (HIGH_WATER_BYTES + 1))
+        self.client.transport.loseConnection()
+        self.clock.settle()
+        self.assertIsNone(self.client.ended)
+        self.client.transport.write(b"the rest")
+        self.end(self.client).unregisterProducer()
+        self.clock.settle()
+        self.assertTrue(self.server.received.endswith(b"xthe rest"))
+        self.assertEnded(self.client, ConnectionDone)
+
+    def test_unregistering_lets_a_closing_end_close(self) -> None:
+        """A paused push producer that has nothing more to say unregisters, and the stream ends."""
+        self.end(self.client).registerProducer(RecordingPush(), True)
+        self.client.transport.write(b"x" * (HIGH_WATER_BYTES + 1))
+        self.client.transport.loseConnection()
+        self.clock.settle()
+        self.end(self.client).unregisterProducer()
+        self.clock.settle()
+        self.assertEnded(self.client, ConnectionDone)
+
+    def test_writing_to_an_end_that_began_to_close(self) -> None:
+        """Who writes to a closing end that still waits for its reader is not held up."""
+        producer = RecordingPush()
+        self.end(self.server).registerProducer(producer, True)
+        self.end(self.client).pauseProducing()
+        self.end(self.server).pauseProducing()
+        self.server.transport.write(b"x" * (HIGH_WATER_BYTES + 1))
+        self.client.transport.write(b"waits")
+        self.client.transport.loseConnection()
+        self.clock.settle()
+        self.assertEqual(producer.told, ["pause", "resume"])
+        self.assertEqual(self.client.received, b"")
+
     def test_a_closing_end_reads_no_more(self) -> None:
         """What arrives after loseConnection is dropped, and two ends that close with bytes waiting both close."""
         for protocol in (self.client, self.server):
@@ -243,6 +303,7 @@ class MemoryTransportTests(SynchronousTestCase):
         self.end(self.client).abortConnection()
         self.client.transport.write(b"never")
         self.assertEqual(self.client.events, ["made"])
+        self.assertEqual(len(self.clock.getDelayedCalls()), 1)
         self.clock.settle()
         self.assertEnded(self.client, ConnectionAborted)
         self.assertEnded(self.server, ConnectionLost)
