@@ -5,10 +5,10 @@ The judge: who is asking, for which route, and whether they may. Every way in is
 from __future__ import annotations
 
 from coral_gate.gate.origins import Origins, same_origin
-from coral_gate.gate.policy import Allowed, Refusal, decide
+from coral_gate.gate.policy import Refusal, decide
 from coral_gate.gate.routes import RouteTable
 from coral_gate.http1.head import RequestHead
-from coral_gate.model import ChannelKind, SandboxId
+from coral_gate.model import Allowed, ChannelKind, SandboxId
 
 
 class Judge:
@@ -21,7 +21,9 @@ class Judge:
 
     __slots__ = ("_channels", "_open", "_origins", "_routes")
 
-    def __init__(self, origins: Origins, routes: RouteTable, channels: frozenset[ChannelKind], open_sandboxes: frozenset[SandboxId]) -> None:
+    def __init__(
+        self, origins: Origins, routes: RouteTable, channels: frozenset[ChannelKind], open_sandboxes: frozenset[SandboxId]
+    ) -> None:
         self._origins = origins
         self._routes = routes
         self._channels = channels
@@ -49,7 +51,13 @@ class Judge:
         if _wants_websocket(head):
             return Refusal.UPGRADE
         assert route is not None  # decide() refuses a request without one
-        return Allowed(route, place)
+        return Allowed(route.name, route.channel, place.authority, place.sandbox, route.body_bytes)
+
+    def methods(self, head: RequestHead) -> frozenset[bytes]:
+        """What the route of a request takes, for the Allow field of a 405 (RFC 9110 §15.5.6)."""
+        place = self._origins.place(head.host)
+        route = self._routes.find(place.side, head.path) if place is not None else None
+        return route.methods if route is not None else frozenset()
 
 
 def _wants_websocket(head: RequestHead) -> bool:

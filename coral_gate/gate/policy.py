@@ -6,7 +6,6 @@ from __future__ import annotations
 
 import enum
 
-from coral_gate.gate.origins import Place
 from coral_gate.gate.routes import Guard, Route
 
 
@@ -25,20 +24,6 @@ class Refusal(enum.Enum):
         self.word = word
         self.status = status
         self.sentence = sentence
-
-
-class Allowed:
-    """
-    A request may pass.
-
-    Not an attrs class: one is made for every request on the hot path.
-    """
-
-    __slots__ = ("place", "route")
-
-    def __init__(self, route: Route, place: Place) -> None:
-        self.route = route
-        self.place = place
 
 
 def decide(route: Route | None, method: bytes, same_origin: bool, sandbox_open: bool) -> Refusal | None:

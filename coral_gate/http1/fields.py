@@ -101,7 +101,9 @@ REQUEST_NAMES = known_names([*_COMMON, *READ, *READ_AND_PASSED, *_DROPPED], kind
 
 # -- responses ---------------------------------------------------------------------------------------------------------
 
-RESPONSE_READ = frozenset(b"connection content-length transfer-encoding keep-alive set-cookie location content-type content-encoding upgrade".split())
+RESPONSE_READ = frozenset(
+    b"connection content-length transfer-encoding keep-alive set-cookie location content-type content-encoding upgrade".split()
+)
 """Response fields whose values the gate reads; none passes by itself."""
 
 _RESPONSE_LIST = frozenset(b"connection set-cookie keep-alive".split())

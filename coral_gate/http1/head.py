@@ -235,7 +235,10 @@ def _request_line(head: RequestHead, line: bytes, limits: HeadLimits) -> None:
 
 
 def _sort_fields(
-    lines: list[bytes], names: Mapping[bytes, tuple[bytes, int]], kind_of: Callable[[bytes], int], fault: type[RefusedRequest | RefusedResponse]
+    lines: list[bytes],
+    names: Mapping[bytes, tuple[bytes, int]],
+    kind_of: Callable[[bytes], int],
+    fault: type[RefusedRequest | RefusedResponse],
 ) -> tuple[dict[bytes, bytes], list[bytes], list[bytes]]:
     """Split field lines into values that the gate reads, lines that pass, and Set-Cookie values."""
     read: dict[bytes, bytes] = {}
@@ -273,7 +276,9 @@ def _capture(
 _REPEATED = {b"host": Rule.HOST_COUNT, b"content-length": Rule.LENGTH_SYNTAX, b"transfer-encoding": Rule.TRANSFER_CODING}
 
 
-def _unusual(name: bytes, colon: bytes, line: bytes, kind_of: Callable[[bytes], int], fault: type[RefusedRequest | RefusedResponse]) -> tuple[bytes, int]:
+def _unusual(
+    name: bytes, colon: bytes, line: bytes, kind_of: Callable[[bytes], int], fault: type[RefusedRequest | RefusedResponse]
+) -> tuple[bytes, int]:
     """A name that is not spelled as usual: check it, and look it up by its lower-case form."""
     if line[:1] in (b" ", b"\t"):
         raise fault(Rule.OBS_FOLD)

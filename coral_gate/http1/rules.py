@@ -42,26 +42,34 @@ class Rule(enum.Enum):
     VERSION = RuleText("version", 505, "RFC 9110 §15.6.6", "The version is HTTP/1.1 or HTTP/1.0.")
     VERSION_SYNTAX = RuleText("version-syntax", 400, "RFC 9112 §2.3", "The version is `HTTP/`, a digit, a dot and a digit.")
     TARGET_FORM = RuleText("target-form", 400, "RFC 9112 §3.2", "The target is in origin form: it begins with one slash.")
-    TARGET_BYTE = RuleText("target-byte", 400, "RFC 3986 §3.3", "The target holds only URI characters and valid percent escapes, no fragment.")
+    TARGET_BYTE = RuleText(
+        "target-byte", 400, "RFC 3986 §3.3", "The target holds only URI characters and valid percent escapes, no fragment."
+    )
     PATH_ESCAPE = RuleText("path-escape", 400, "gate", "The path has no encoded slash, backslash or control, and decodes to UTF-8.")
     PATH_SEGMENT = RuleText("path-segment", 400, "RFC 3986 §6.2.2.3", "The path has no dot segment, encoded or not, and no doubled slash.")
     OBS_FOLD = RuleText("obs-fold", 400, "RFC 9112 §5.2", "No field line begins with white space.")
     FIELD_LINE = RuleText("field-line", 400, "RFC 9112 §5", "A field line is a token, a colon directly after it, and a value.")
     FIELD_REPEATED = RuleText("field-repeated", 400, "RFC 9110 §5.3", "A field that takes one value is sent once.")
-    FIELD_UNDERSCORE = RuleText("field-underscore", 400, "gate", "No name with an underscore reads, with a dash, as a name that the gate acts on.")
+    FIELD_UNDERSCORE = RuleText(
+        "field-underscore", 400, "gate", "No name with an underscore reads, with a dash, as a name that the gate acts on."
+    )
     HOST_COUNT = RuleText("host-count", 400, "RFC 9112 §3.2", "There is exactly one Host field.")
     HOST_SYNTAX = RuleText("host-syntax", 400, "RFC 9112 §3.2", "Host is a host name or address and perhaps a port.")
     LENGTH_SYNTAX = RuleText("length-syntax", 400, "RFC 9112 §6.3", "Content-Length is 1 to 18 digits, sent once.")
     LENGTH_AND_CODING = RuleText("length-and-coding", 400, "RFC 9112 §6.1", "Content-Length and Transfer-Encoding are not sent together.")
     TRANSFER_CODING = RuleText("transfer-coding", 400, "RFC 9112 §6.1", "Transfer-Encoding is exactly `chunked`, sent once, in HTTP/1.1.")
-    CONNECTION_OPTION = RuleText("connection-option", 400, "RFC 9110 §7.6.1", "Connection lists tokens, and none names a field that frames, routes or identifies.")
+    CONNECTION_OPTION = RuleText(
+        "connection-option", 400, "RFC 9110 §7.6.1", "Connection lists tokens, and none names a field that frames, routes or identifies."
+    )
     EXPECTATION = RuleText("expectation", 417, "RFC 9110 §10.1.1", "Expect is exactly `100-continue`.")
     UPGRADE = RuleText("upgrade", 400, "RFC 9110 §7.8", "A WebSocket is opened with GET, without content, on a path that takes one.")
     CHUNK_SIZE = RuleText("chunk-size", 400, "RFC 9112 §7.1", "A chunk's size is 1 to 16 hexadecimal digits.")
     CHUNK_EXTENSION = RuleText("chunk-extension", 400, "RFC 9112 §7.1.1", "Chunk extensions are well-formed, short and few.")
     CHUNK_END = RuleText("chunk-end", 400, "RFC 9112 §7.1", "A chunk's content is followed by CRLF.")
     TRAILER = RuleText("trailer", 400, "RFC 9112 §7.1.2", "Trailer fields are well-formed, few, and frame, route and identify nothing.")
-    STATUS_LINE = RuleText("status-line", 502, "RFC 9112 §4", "A response begins with `HTTP/1.1` or `HTTP/1.0`, a space and three digits from 100 to 599.")
+    STATUS_LINE = RuleText(
+        "status-line", 502, "RFC 9112 §4", "A response begins with `HTTP/1.1` or `HTTP/1.0`, a space and three digits from 100 to 599."
+    )
 
 
 class RefusedRequest(ClientFault):

@@ -1,0 +1,479 @@
+"""
+A browser's connection: heads read one at a time, each decided before anything else happens, every wait under a deadline.
+"""
+
+from __future__ import annotations
+
+import enum
+import itertools
+import secrets
+from collections.abc import Callable, Mapping
+
+from attrs import Factory as attrs_factory
+from attrs import define, field
+from twisted.internet.defer import Deferred
+from twisted.internet.interfaces import IAddress, IHandshakeListener, IPushProducer, ITransport
+from twisted.internet.protocol import Factory
+from twisted.internet.protocol import Protocol as TwistedProtocol
+from twisted.python.failure import Failure
+from zope.interface import implementer
+
+from coral_gate.channels.plan import Forwarding
+from coral_gate.config.sections.deadlines import DeadlinesConfig
+from coral_gate.edge.answers import CONTINUE, answer
+from coral_gate.edge.deadlines import NEVER, Deadlines, ticks
+from coral_gate.edge.exchange import Exchange
+from coral_gate.edge.limits import ConnectionCaps, address_text, unsent_bytes
+from coral_gate.edge.upstream import UpstreamPool
+from coral_gate.errors import Fault, TooSlow, UpstreamTooSlow
+from coral_gate.gate.judge import Judge
+from coral_gate.gate.policy import Refusal
+from coral_gate.http1.body import Piece
+from coral_gate.http1.head import HeadLimits, RequestHead, find_head, read_request
+from coral_gate.http1.rules import RefusedRequest
+from coral_gate.model import Asker, ChannelKind
+
+
+class _Wait(enum.Enum):
+    """What a connection waits for, and by when it must come: the names in `[deadlines]`."""
+
+    HANDSHAKE = "handshake_s"
+    HEAD = "head_s"
+    IDLE = "idle_s"
+    BODY = "body_stall_s"
+    CONNECT = "upstream_connect_s"
+    ANSWER = "upstream_head_s"
+    CONTENT = "upstream_stall_s"
+    READER = "reader_stall_s"
+    LINGER = "linger_s"
+
+
+_HOLD_UPSTREAM, _HOLD_FULL, _HOLD_STASH = 1, 2, 4
+
+
+@define
+class Counters:
+    """What a door has done since the start."""
+
+    connections: int = 0
+    requests: int = 0
+    refused: int = 0
+    timed_out: int = 0
+    capped: int = 0
+
+
+@define
+class Door:
+    """
+    What all connections of a listener share.
+
+    :ivar judge: decides on each request.
+    :ivar channels: what serves allowed ones.
+    :ivar refused: called with a word and who asked, for each refusal and each deadline that passed.
+    :ivar open: the connections that are open now.
+    :ivar leaving: the daemon is stopping: no connection is kept for another request.
+    """
+
+    judge: Judge
+    channels: Mapping[ChannelKind, Forwarding]
+    pool: UpstreamPool
+    deadlines: Deadlines
+    caps: ConnectionCaps
+    head_limits: HeadLimits
+    times: DeadlinesConfig
+    refused: Callable[[str, Asker], None]
+    counters: Counters = attrs_factory(Counters)
+    open: set[FrontConnection] = field(factory=set, repr=False)
+    leaving: bool = False
+    ticks: dict[_Wait, int] = field(init=False, repr=False)
+    _drained: Deferred[None] | None = field(default=None, init=False, repr=False)
+
+    def __attrs_post_init__(self) -> None:
+        self.ticks = {wait: ticks(getattr(self.times, wait.value)) for wait in _Wait}
+
+    def leave(self) -> Deferred[None]:
+        """Take no further request on any connection; fires when the last one is closed."""
+        self.leaving = True
+        self._drained = Deferred()
+        for connection in list(self.open):
+            connection.leave()
+        self.gone(None)
+        return self._drained
+
+    def cut(self) -> None:
+        """Close what is still open."""
+        for connection in list(self.open):
+            connection.abort()
+
+    def gone(self, connection: FrontConnection | None) -> None:
+        """A connection is closed."""
+        if connection is not None:
+            self.open.discard(connection)
+        if not self.open and self._drained is not None and not self._drained.called:
+            self._drained.callback(None)
+
+
+_serials = itertools.count(1)
+_RUN = secrets.token_hex(4)
+
+
+@implementer(IPushProducer, IHandshakeListener)
+class FrontConnection(TwistedProtocol):
+    """
+    One connection of a browser.
+
+    :ivar due: see `deadlines.Watched`.
+    :ivar asker: who this is, as far as a connection knows.
+    """
+
+    transport: ITransport
+
+    def __init__(self, door: Door, address: str, tls: bool) -> None:
+        self._door = door
+        self._tls = tls
+        self._server_name: bytes | None = None
+        self._buffer = b""
+        self._stash: Piece = b""
+        self._exchange: Exchange | None = None
+        self._holds = 0
+        self._closing = False
+        self._reading = False
+        self._full = False
+        self._wait = _Wait.HANDSHAKE
+        self._mark = 0
+        self.due = NEVER
+        self.asker = Asker(next(_serials), address)
+
+    # -- the transport's side ------------------------------------------------------------------------------------------
+
+    def connectionMade(self) -> None:
+        """Start the clock."""
+        self._door.open.add(self)
+        self._door.counters.connections += 1
+        self.transport.registerProducer(self, True)  # type: ignore[attr-defined]  # every stream's transport is a consumer too
+        self._door.deadlines.watch(self)
+        self._arm(_Wait.HANDSHAKE if self._tls else _Wait.HEAD)
+
+    def handshakeCompleted(self) -> None:
+        """The TLS handshake is done: remember the name that it was for."""
+        self._server_name = self.transport.getHandle().get_servername()  # type: ignore[attr-defined]  # only called by TLS transports
+        self._arm(_Wait.HEAD)
+
+    def dataReceived(self, data: bytes) -> None:
+        """Bytes of the browser: a head, content, or nothing that we want any more."""
+        if self._exchange is not None:
+            self._exchange.from_client(data)
+        elif self._full:
+            self.stash(data)  # what is answered would only wait in memory
+        elif not self._closing:
+            self._read_heads(data)
+
+    def connectionLost(self, reason: Failure = None) -> None:  # type: ignore[assignment]  # Twisted's own signature
+        """The browser is gone."""
+        self._closing = True
+        self._door.deadlines.forget(self)
+        self._door.caps.leave(self.asker.address)
+        exchange, self._exchange = self._exchange, None
+        if exchange is not None:
+            exchange.abandon()
+        self._door.gone(self)
+
+    def pauseProducing(self) -> None:
+        """The transport's buffer toward the browser is full."""
+        self._full = True
+        if self._exchange is not None:
+            self._exchange.client_full()
+            if self._exchange.request_done:
+                self._arm(_Wait.READER)
+
+    def resumeProducing(self) -> None:
+        """It has room again."""
+        self._full = False
+        if self._exchange is None:
+            self._next()
+            return
+        self._exchange.client_drained()
+        if self._exchange.request_done:
+            self._arm(_Wait.CONTENT)
+
+    def stopProducing(self) -> None:
+        """The connection is gone; connectionLost follows."""
+
+    # -- reading heads -------------------------------------------------------------------------------------------------
+
+    def _next(self) -> None:
+        """Go on with what came after the last request."""
+        if self._reading or self._closing or self._full or self._exchange is not None:
+            return
+        data, self._stash = self._stash, b""
+        self._unhold(_HOLD_UPSTREAM | _HOLD_FULL | _HOLD_STASH)
+        if data:
+            self._read_heads(data)
+
+    def _read_heads(self, data: Piece) -> None:
+        """Read heads and begin what they ask for, until one is not whole, or one has to wait."""
+        self._reading = True
+        try:
+            while data and self._read_head(data) and self._exchange is None and not self._closing:
+                if self._full:
+                    break
+                data, self._stash = self._stash, b""
+                self._unhold(_HOLD_STASH)
+        finally:
+            self._reading = False
+
+    def _read_head(self, data: Piece) -> bool:
+        """Read one head and begin what it asks for; False while it is not whole, or where it cannot be read."""
+        seen = len(self._buffer)
+        buffer = self._buffer + data if seen else bytes(data)
+        try:
+            end = find_head(buffer, self._door.head_limits, RefusedRequest, seen)
+            if end < 0:
+                if not seen:
+                    self._arm(_Wait.HEAD)
+                self._buffer = buffer
+                return False
+            head = read_request(buffer[:end], self._door.head_limits)
+        except RefusedRequest as fault:
+            self._refuse_unread(fault)
+            return False
+        self._buffer = b""
+        self._begin(head, buffer[end + 4 :])
+        return True
+
+    def _begin(self, head: RequestHead, rest: Piece) -> None:
+        door = self._door
+        door.counters.requests += 1
+        self.asker.requests += 1
+        decision = door.judge.judge(head, self._server_name)
+        if isinstance(decision, Refusal):
+            self._refuse_head(decision, head, rest)
+            return
+        self._exchange = exchange = Exchange(self, door.pool, door.channels[decision.channel], head, decision)
+        exchange.begin(rest)
+
+    # -- the exchange's side -------------------------------------------------------------------------------------------
+
+    @property
+    def leaving(self) -> bool:
+        """Whether this answer is the last on this connection."""
+        return self._door.leaving
+
+    def send(self, octets: bytes) -> None:
+        """Send some of an answer."""
+        self.transport.write(octets)
+
+    def say_continue(self) -> None:
+        """Ask a client that waits for it to send its content."""
+        self.transport.write(CONTINUE)
+
+    def stash(self, piece: Piece) -> None:
+        """Keep bytes that belong to a later request, and read no further until it is their turn."""
+        self._stash = bytes(self._stash) + bytes(piece) if self._stash else piece
+        self._hold(_HOLD_STASH)
+
+    def hold_for_upstream(self) -> None:
+        """Read nothing while a stream to the sandbox is being opened."""
+        self._arm(_Wait.CONNECT)
+        if self._exchange is None or not self._exchange.request_done:
+            self._hold(_HOLD_UPSTREAM)
+
+    def unhold_for_upstream(self, waits: bool) -> None:
+        """The stream is open. With `waits`, the request is sent and the answer has to come."""
+        self._unhold(_HOLD_UPSTREAM)
+        self._mark = 0
+        self._arm(_Wait.ANSWER if waits else _Wait.BODY)
+
+    def hold_for_full(self) -> None:
+        """The sandbox does not take content; ask the browser for no more."""
+        self._hold(_HOLD_FULL)
+
+    def unhold_for_full(self) -> None:
+        """It takes again."""
+        self._unhold(_HOLD_FULL)
+
+    def request_finished(self, answering: bool) -> None:
+        """All of the request has been passed on."""
+        self._arm(_Wait.CONTENT if answering else _Wait.ANSWER)
+
+    def answering(self, request_done: bool) -> None:
+        """The answer's head is here."""
+        if request_done:
+            self._arm(_Wait.CONTENT)
+
+    def progressed(self, request_done: bool) -> None:
+        """More of the answer is here."""
+        if request_done and not self._full:
+            self._arm(_Wait.CONTENT)
+
+    def exchange_over(self, keep: bool) -> None:
+        """The answer has been sent whole."""
+        self._exchange = None
+        if not keep or self._door.leaving:
+            self._close()
+            return
+        self._arm(_Wait.IDLE)
+        self._next()
+
+    def refuse(self, fault: Fault, head: RequestHead, keep: bool) -> None:
+        """Answer a request with a fault instead."""
+        self._count_refusal(str(fault) or type(fault).__name__)
+        status, sentence = (
+            (fault.rule.value.status, fault.rule.value.text) if isinstance(fault, RefusedRequest) else (fault.status, fault.sentence)
+        )
+        self._answer(status, sentence, head, keep)
+        self.exchange_over(keep)
+
+    def cut(self, fault: Fault) -> None:
+        """End an answer that has begun and cannot be finished: the browser must see that it is not whole."""
+        self._count_refusal(str(fault) or type(fault).__name__)
+        self.abort()
+
+    def leave(self) -> None:
+        """Close as soon as nothing is being served."""
+        if self._exchange is None and not self._closing:
+            self._close()
+
+    def abort(self) -> None:
+        """Close at once."""
+        exchange, self._exchange = self._exchange, None
+        self._closing = True
+        if exchange is not None:
+            exchange.abandon()
+        self.transport.abortConnection()  # type: ignore[attr-defined]  # every stream's transport has it
+
+    # -- refusing ------------------------------------------------------------------------------------------------------
+
+    def _refuse_unread(self, fault: RefusedRequest) -> None:
+        """The head cannot be read, so nobody knows where it ends: answer and close."""
+        self._buffer = b""
+        rule = fault.rule.value
+        self._count_refusal(rule.word)
+        self._answer(rule.status, rule.text, None, keep=False)
+        self._close()
+
+    def _refuse_head(self, refusal: Refusal, head: RequestHead, rest: Piece) -> None:
+        """The request is not served; what follows on the connection is, unless its content would have to be read first."""
+        self._count_refusal(refusal.word)
+        keep = head.keep_alive and not head.has_content and not self._door.leaving and refusal is not Refusal.NOT_OURS
+        self._answer(refusal.status, refusal.sentence, head, keep)
+        if not keep:
+            self._close()
+            return
+        self._arm(_Wait.IDLE)
+        if rest:
+            self.stash(rest)
+
+    def _answer(self, status: int, sentence: str, head: RequestHead | None, keep: bool) -> None:
+        accept = head.value(b"accept") if head is not None else None
+        octets = answer(
+            status, sentence, self._request_id(), html=accept is not None and b"text/html" in accept, keep_alive=keep,
+            bodyless=head is not None and head.method == b"HEAD", fields=fields,
+        )  # fmt: skip
+        self.transport.write(octets)
+
+    def _fields(self, status: int, head: RequestHead | None) -> tuple[tuple[str, str], ...]:
+        """What the status asks for besides (RFC 9110 §15)."""
+        if status == 401:
+            return (("WWW-Authenticate", 'Session realm="Coral Gate"'),)
+        if status == 405 and head is not None:
+            return (("Allow", ", ".join(sorted(method.decode("ascii") for method in self._door.judge.methods(head)))),)
+        return (("Retry-After", "1"),) if status in (429, 503) else ()
+
+    def _request_id(self) -> str:
+        return f"{_RUN}-{self.asker.serial:x}-{self.asker.requests:x}"
+
+    def _count_refusal(self, word: str) -> None:
+        self._door.counters.refused += 1
+        self._door.refused(word, self.asker)
+
+    # -- holding, waiting, closing -------------------------------------------------------------------------------------
+
+    def _hold(self, why: int) -> None:
+        if not self._holds:
+            self.transport.pauseProducing()  # type: ignore[attr-defined]  # every stream's transport is a producer too
+        self._holds |= why
+
+    def _unhold(self, why: int) -> None:
+        if self._holds and not self._holds & ~why:
+            self.transport.resumeProducing()  # type: ignore[attr-defined]  # every stream's transport is a producer too
+        self._holds &= ~why
+
+    def _arm(self, wait: _Wait) -> None:
+        self._wait = wait
+        self.due = self._door.deadlines.tick + self._door.ticks[wait]
+
+    def expired(self) -> None:
+        """What was waited for has not come."""
+        wait = self._wait
+        if self._still_moving(wait):
+            self._arm(wait)
+            return
+        self._door.counters.timed_out += 1
+        exchange = self._exchange
+        if wait is _Wait.BODY and exchange is not None:
+            exchange.fail(UpstreamTooSlow("upstream-takes-nothing") if self._holds & _HOLD_FULL else TooSlow("body-too-slow"))
+        elif wait in (_Wait.CONNECT, _Wait.ANSWER, _Wait.CONTENT) and exchange is not None:
+            exchange.fail(UpstreamTooSlow(f"deadline-{wait.name.lower()}"))
+        elif wait is _Wait.HEAD and self._buffer:
+            self._count_refusal("head-too-slow")
+            self._answer(TooSlow.status, TooSlow.sentence, None, keep=False)
+            self._close()
+        elif wait in (_Wait.IDLE, _Wait.HEAD):
+            self._close()
+        else:
+            self._door.refused(f"deadline-{wait.name.lower()}", self.asker)
+            self.abort()
+
+    def _still_moving(self, wait: _Wait) -> bool:
+        """Whether what is waited for has come in part, as much as may be asked."""
+        if wait is _Wait.BODY and self._exchange is not None:
+            times, received, before = self._door.times, self._exchange.received, self._mark
+            self._mark = received
+            return received - before >= (1 if self._holds & _HOLD_FULL else times.body_minimum_bytes_per_s * times.body_stall_s)
+        if wait in (_Wait.READER, _Wait.LINGER):
+            unsent, before = unsent_bytes(self.transport), self._mark
+            self._mark = unsent or 0
+            if wait is _Wait.LINGER and unsent:
+                self._wait = _Wait.READER  # it has not read everything yet: it may take as long as any slow reader
+                return True
+            return bool(unsent) and unsent != before
+        return False
+
+    def _close(self) -> None:
+        """Send what is left, then close; read and drop what comes meanwhile, so that no reset destroys the answer (RFC 9112 §9.6)."""
+        if self._closing:
+            return
+        self._closing = True
+        self._stash = b""
+        self._unhold(_HOLD_UPSTREAM | _HOLD_FULL | _HOLD_STASH)
+        self.transport.unregisterProducer()  # type: ignore[attr-defined]  # every stream's transport is a consumer too
+        self._mark = 0
+        self._arm(_Wait.LINGER)
+        lose_write = getattr(self.transport, "loseWriteConnection", None)
+        if lose_write is not None and not self._tls:
+            lose_write()
+        else:
+            self.transport.loseConnection()
+
+
+class FrontFactory(Factory):
+    """
+    The factory of one listener: give it to any Twisted endpoint, behind TLS or not.
+
+    :param tls: connections are inside TLS, and are bound to the name that they were opened for.
+    """
+
+    noisy = False
+
+    def __init__(self, door: Door, tls: bool) -> None:
+        self.door = door
+        self._tls = tls
+
+    def buildProtocol(self, addr: IAddress | None) -> FrontConnection | None:
+        """A connection, or None where there are too many."""
+        address = address_text(addr)
+        if self.door.leaving or not self.door.caps.enter(address):
+            self.door.counters.capped += 1
+            return None
+        return FrontConnection(self.door, address, self._tls)
