@@ -31,9 +31,11 @@ def makeService(options: Options) -> IService:
     from twisted.internet import reactor
 
     from coral_gate.config import load
-    from coral_gate.gateway import build_gateway
 
     try:
-        return build_gateway(load(options["config"]), reactor)
+        config = load(options["config"])
+        from coral_gate.gateway import build_gateway
+
+        return build_gateway(config, reactor)
     except ConfigError as error:
         raise SystemExit(int(refuse(error))) from None

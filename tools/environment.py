@@ -20,6 +20,8 @@ ROOT = Path(__file__).resolve().parent.parent
 LOCK = ROOT / "requirements-test.lock"
 OLDEST = (3, 11)
 PACKAGED = ("coral_gate", "twisted/plugins")
+EDITABLE = ("--no-deps", "--no-build-isolation", "--config-settings", "editable_mode=strict", "--editable", ".")
+"""How pip installs the checkout; without the strict mode `twistd --help` would not show the plugin."""
 
 
 def missing() -> str:
@@ -95,7 +97,7 @@ def prepare(venv: Path) -> None:
         requirements.write_text(requirements_digest())
     if not stamped(checkout, checkout_digest()):
         print("Installing this checkout (editable, strict) …", flush=True)
-        pip(venv, "--no-deps", "--no-build-isolation", "--config-settings", "editable_mode=strict", "--editable", ".")
+        pip(venv, *EDITABLE)
         checkout.write_text(checkout_digest())
 
 
