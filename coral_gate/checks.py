@@ -15,7 +15,7 @@ from coral_gate.model import UserId, sandbox_id
 DIGEST_BYTES = 32
 """Every digest is a SHA-256."""
 
-_Attribute: TypeAlias = Attribute[Any]  # Any: attrs gives a validator the attribute of whatever type
+_Attribute: TypeAlias = "Attribute[Any]"  # Any: attrs gives a validator the attribute of whatever type
 _ROW_ID = re.compile(r"[a-z2-7]{26}\Z")
 _WORD = re.compile(r"[a-z][a-z0-9-]{0,31}\Z")
 _ADDRESS = re.compile(r"[0-9A-Za-z.:%_-]{1,64}\Z")

@@ -35,7 +35,6 @@ class OwnerKind(enum.Enum):
 
     ROW_ID = "row id"
     WHO = "issuer and subject"
-    NOBODY = "nobody"
 
 
 @frozen
@@ -44,8 +43,9 @@ class Table:
     One table's rows and who may do what with them.
 
     :ivar columns: all of them, in the order of the schema.
-    :ivar key: the columns that name one row.
-    :ivar owner: the column that says whose a row is; the key's first where `owner_kind` is `NOBODY`.
+    :ivar unique: each set of columns that names one row; the first is the key.
+    :ivar numbered: the column that the database numbers by itself, which nobody can set, or None.
+    :ivar owner: the column that says whose a row is.
     :ivar settable: the columns that an update may change, whoever asks; all others stay as they were inserted.
     :ivar governed: those of them that only `GOVERN` may change.
     :ivar own: granted to users on their own rows.
@@ -55,10 +55,11 @@ class Table:
 
     name: str
     columns: tuple[str, ...]
-    key: tuple[str, ...]
+    unique: tuple[tuple[str, ...], ...]
     owner: str
     gate: Mapping[Capacity, frozenset[Verb]]
     owner_kind: OwnerKind = OwnerKind.ROW_ID
+    numbered: str | None = None
     settable: tuple[str, ...] = ()
     governed: tuple[str, ...] = ()
     own: frozenset[Verb] = _NONE
@@ -68,7 +69,7 @@ class Table:
 USERS: Final = Table(
     name="users",
     columns=("id", "iss", "sub", "email", "name", "role", "disabled", "allowed_by", "created_at", "last_sign_in_at"),
-    key=("id",),
+    unique=(("id",), ("iss", "sub")),
     owner="id",
     settable=("email", "name", "role", "disabled", "last_sign_in_at"),
     governed=("role", "disabled"),
@@ -89,7 +90,7 @@ SESSIONS: Final = Table(
         *("digest", "id", "user_id", "created_at", "last_seen_at", "absolute_expires_at"),
         *("idle_s", "auth_time", "agent", "address"),
     ),
-    key=("digest",),
+    unique=(("digest",), ("id",)),
     owner="user_id",
     settable=("last_seen_at",),
     own=_ENDING,
@@ -104,7 +105,7 @@ SESSIONS: Final = Table(
 SANDBOX_SESSIONS: Final = Table(
     name="sandbox_sessions",
     columns=("digest", "id", "parent", "user_id", "sandbox", "created_at", "last_seen_at"),
-    key=("digest",),
+    unique=(("digest",), ("id",)),
     owner="user_id",
     settable=("last_seen_at",),
     own=_ENDING,
@@ -115,7 +116,7 @@ SANDBOX_SESSIONS: Final = Table(
 HANDOFFS: Final = Table(
     name="handoffs",
     columns=("digest", "user_id", "session", "sandbox", "browser", "path", "expires_at"),
-    key=("digest",),
+    unique=(("digest",),),
     owner="user_id",
     own=_ENDING,
     administrator=_ENDING,
@@ -129,7 +130,7 @@ HANDOFFS: Final = Table(
 SANDBOXES: Final = Table(
     name="sandboxes",
     columns=("id", "owner", "name", "driver", "state", "created_at", "destroyed_at"),
-    key=("id",),
+    unique=(("id",),),
     owner="owner",
     settable=("name", "state", "destroyed_at"),
     own=frozenset({_S, _I, _U}),
@@ -140,7 +141,7 @@ SANDBOXES: Final = Table(
 CREDENTIALS: Final = Table(
     name="credentials",
     columns=("sandbox", "service", "owner", "version", "sealed", "changed_at"),
-    key=("sandbox", "service"),
+    unique=(("sandbox", "service"),),
     owner="owner",
     owner_kind=OwnerKind.WHO,
     settable=("version", "sealed", "changed_at"),
@@ -151,8 +152,9 @@ CREDENTIALS: Final = Table(
 REVOCATIONS: Final = Table(
     name="revocations",
     columns=("seq", "kind", "subject", "user_id", "reason", "at"),
-    key=("seq",),
+    unique=(("seq",),),
     owner="user_id",
+    numbered="seq",
     own=frozenset({_I}),
     administrator=frozenset({_I}),
     gate={
