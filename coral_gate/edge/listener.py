@@ -368,7 +368,7 @@ class FrontConnection(TwistedProtocol):
         accept = head.value(b"accept") if head is not None else None
         octets = answer(
             status, sentence, self._request_id(), html=accept is not None and b"text/html" in accept, keep_alive=keep,
-            bodyless=head is not None and head.method == b"HEAD", fields=fields,
+            bodyless=head is not None and head.method == b"HEAD", fields=self._fields(status, head),
         )  # fmt: skip
         self.transport.write(octets)
 

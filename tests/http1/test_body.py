@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 from hypothesis import given
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
@@ -24,7 +26,7 @@ def pour(reader: BodyReader, octets: bytes, splits: list[int]) -> tuple[bytes, b
     """Content, whether it ended and what follows, of bytes that arrive in pieces; or the rule that refuses them."""
     content = b""
     cuts = sorted({min(cut, len(octets)) for cut in splits} | {0, len(octets)})
-    for start, end in zip(cuts, cuts[1:], strict=False):
+    for start, end in pairwise(cuts):
         if reader.done:
             return content, True, bytes(reader.rest) + octets[start:]
         try:

@@ -252,7 +252,7 @@ class PropertyTests(SynchronousTestCase):
         self.assertTrue(same(whole, outcome(bytes(octets), splits)))
         if isinstance(whole, RequestHead):
             for line in [whole.target, whole.host, *whole.passing]:
-                self.assertFalse(any(b < 32 and b != 9 or b == 127 for b in line))
+                self.assertFalse(any((b < 32 and b != 9) or b == 127 for b in line))
 
     @given(st.integers(0, 2100), st.sampled_from([b"\n", b"\r", b"\x00", b"\r\n\r\n", b" "]), st.lists(st.integers(0, 3000), max_size=6))
     def test_long(self, at: int, what: bytes, splits: list[int]) -> None:
