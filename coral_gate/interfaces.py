@@ -272,6 +272,13 @@ class IKeyring(Interface):
         :raises SealBroken: it was not wrapped by these keys, for this holder and version.
         """
 
+    def wrapped_under(wrapped: bytes) -> int:
+        """
+        The master key version that `wrap` used, to see whether it is still the current one.
+
+        :raises SealBroken: `wrap` gave no such thing.
+        """
+
 
 class IUserKeys(Interface):
     """Each user's data key, wrapped, apart from every database and dump; destroying it destroys what it sealed."""
@@ -280,7 +287,8 @@ class IUserKeys(Interface):
         """
         Make a data key for a user who has none.
 
-        :raises KeysUnavailable: the master keys cannot be used.
+        :raises KeysUnavailable: the master keys, or the store of wrapped keys, cannot be used.
+        :raises AuditUnavailable: it could not be recorded, and was not made.
         """
 
     async def subkey(owner: UserId, purpose: KeyPurpose) -> UserKey:
@@ -288,15 +296,18 @@ class IUserKeys(Interface):
         The user's key for one purpose; read anew each time, so that destruction counts at once.
 
         :raises NoUserKey: the user has no data key.
-        :raises KeysUnavailable: the master keys cannot be used.
+        :raises KeysUnavailable: the master keys, or the store of wrapped keys, cannot be used.
         :raises SealBroken: the stored key was changed.
         """
 
-    async def destroy(owner: UserId) -> bool:
+    async def destroy(owner: UserId, by: UserId | None = None) -> bool:
         """
         Destroy a user's data key; when this returns, it is gone from stable storage. False if there was none.
 
-        :raises KeysUnavailable: an escrow copy must be made and the master keys cannot be used; nothing was changed.
+        :param by: who asked for it; None is the daemon itself.
+        :raises KeysUnavailable: the store cannot be used, or an escrow copy must be made and the master keys cannot be
+            used; the key is still there, or going: try again.
+        :raises AuditUnavailable: it could not be recorded, and nothing was changed.
         """
 
 
