@@ -6,6 +6,7 @@ Nothing is opened here, and the reactor is not imported.
 
 from __future__ import annotations
 
+import ipaddress
 import re
 from typing import Final
 
@@ -24,7 +25,7 @@ def endpoint(text: str) -> str:
     :raises ValueError: Twisted would not take it, or it does TLS by itself.
     """
     arguments, named = split_endpoint(text)
-    kind = arguments[0].lower()
+    kind = arguments[0].lower() if arguments else ""
     if kind in _TLS_KINDS:
         raise ValueError('The gate does TLS itself: use "tcp:" and a certificate under [tls].')
     if kind in ("tcp", "tcp6"):
@@ -50,6 +51,21 @@ def is_loopback(text: str) -> bool:
     return interface is not None and interface.is_loopback
 
 
+def bound_to(text: str) -> tuple[ipaddress.IPv4Address | ipaddress.IPv6Address, int] | None:
+    """
+    The address and port that an endpoint which `endpoint` took is bound to; an unspecified address stands for all of this machine's.
+
+    :return: None where the string does not say it: a unix or systemd socket, port 0, or an endpoint of another package.
+    """
+    arguments, named = split_endpoint(text)
+    kind = arguments[0].lower()
+    port = named.get("port", arguments[1] if len(arguments) > 1 else "")
+    if kind not in ("tcp", "tcp6") or not int(port):
+        return None
+    anywhere = ipaddress.ip_address("0.0.0.0" if kind == "tcp" else "::")  # noqa: S104  # nothing is bound here
+    return address(_interface(arguments, named)) or anywhere, int(port)
+
+
 def split_endpoint(text: str) -> tuple[list[str], dict[str, str]]:
     r"""
     Split an endpoint string into its arguments, those with a name apart: `kind:a:b:name=c`, with `\` before a colon that is none.
@@ -64,7 +80,7 @@ def split_endpoint(text: str) -> tuple[list[str], dict[str, str]]:
             named[name] = value
         else:
             arguments.append(name)
-    return arguments or [""], named
+    return arguments, named
 
 
 def _whole(text: str) -> str:

@@ -71,11 +71,13 @@ class Wire(StringTransport):
     def fill(self) -> None:
         """The peer takes no more: tell the producer."""
         self.full = True
+        assert self.producer is not None
         self.producer.pauseProducing()
 
     def drain(self) -> None:
         """It takes again."""
         self.full = False
+        assert self.producer is not None
         self.producer.resumeProducing()
 
 
@@ -117,7 +119,7 @@ class TestLink:
         self.wires.append(wire)
         self.protocols.append(protocol)
         protocol.makeConnection(wire)
-        return protocol  # type: ignore[return-value]  # a Protocol provides IProtocol
+        return protocol
 
     def answer(self) -> None:
         """Open the stream that waits longest."""
