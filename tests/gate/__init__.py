@@ -1,0 +1,1 @@
+"""Who is asking, for which route, and whether they may."""

@@ -1,0 +1,187 @@
+"""The route table and the decision."""
+
+from __future__ import annotations
+
+import itertools
+
+from hypothesis import given
+from hypothesis import strategies as st
+from twisted.trial.unittest import SynchronousTestCase
+
+from coral_gate.gate.judge import Judge
+from coral_gate.gate.origins import Origins, Place, Side, same_origin
+from coral_gate.gate.policy import Refusal, decide
+from coral_gate.gate.routes import ANY, READS, ROUTES, Guard, Route, RouteTable, is_reserved
+from coral_gate.http1.head import HeadLimits, read_request
+from coral_gate.model import Allowed, ChannelKind, SandboxId
+
+ORIGINS = Origins("gate.localhost:8443", "sbx.localhost:8443")
+SANDBOX = SandboxId("a" * 26)
+AUTHORITY = b"a" * 26 + b".sbx.localhost:8443"
+
+
+class TableTests(SynchronousTestCase):
+    """The table is data that keeps to its own rules."""
+
+    def test_public_set(self) -> None:
+        """What anybody may reach is exactly this."""
+        public = sorted(f"{route.side.value} {route.path.decode()}" for route in ROUTES if route.guard is Guard.PUBLIC)
+        self.assertEqual(public, ["portal /", "portal /favicon.ico", "portal /robots.txt", "portal /static/"])
+
+    def test_rows(self) -> None:
+        """Each row has a name of its own, a guard and known methods; what anybody may reach changes nothing."""
+        self.assertEqual(len({route.name for route in ROUTES}), len(ROUTES))
+        for route in ROUTES:
+            self.assertIsInstance(route.guard, Guard)
+            self.assertLessEqual(route.methods, ANY)
+            if route.guard is Guard.PUBLIC:
+                self.assertEqual((route.methods, route.body_bytes), (READS, 0))
+
+    def test_overlap_refused(self) -> None:
+        """Two rows for one path, and a subtree that would match a longer name, cannot be built."""
+        self.assertRaises(ValueError, RouteTable, (ROUTES[0], ROUTES[0]))
+        row = Route("x", Side.PORTAL, b"/x", READS, ChannelKind.PORTAL, Guard.PUBLIC, subtree=True)
+        self.assertRaises(ValueError, RouteTable, (row,))
+
+    def test_find(self) -> None:
+        """Exact paths before subtrees, the longest subtree first, and nothing by a prefix of a segment."""
+        table = RouteTable()
+        for side, path, name in (
+            (Side.PORTAL, b"/", "portal.home"),
+            (Side.PORTAL, b"/static/a.css", "portal.static"),
+            (Side.PORTAL, b"/static", None),
+            (Side.PORTAL, b"/staticx", None),
+            (Side.PORTAL, b"/Static/", None),
+            (Side.PORTAL, b"//", None),
+            (Side.SANDBOX, b"/", "sandbox.http"),
+            (Side.SANDBOX, b"/any/thing", "sandbox.http"),
+            (Side.SANDBOX, b"/.gate/cb", None),
+            (Side.SANDBOX, b"/.gateway", None),
+        ):
+            route = table.find(side, path)
+            self.assertEqual(route.name if route else None, name, path)
+
+    def test_reserved(self) -> None:
+        """The gate's own paths are reserved in any spelling, and no other path is."""
+        for path in (b"/.gate", b"/.gate/", b"/.GATE/x", b"/%2egate/x", b"/.%67ate", b"/%2E%47%41te/x", b"/.gate;x/y", b"/.gate%3bx"):
+            self.assertTrue(is_reserved(path), path)
+        for path in (b"/", b"/gate", b"/x/.gate", b"/%41", b"/.well-known/x", b"/.gat"):
+            self.assertFalse(is_reserved(path), path)
+
+
+class OriginTests(SynchronousTestCase):
+    """Hosts and pages."""
+
+    def test_places(self) -> None:
+        """The portal's authority and any well-formed sandbox id below the site, exactly."""
+        self.assertEqual(ORIGINS.place(b"gate.localhost:8443"), Place(Side.PORTAL, b"gate.localhost:8443"))
+        self.assertEqual(ORIGINS.place(AUTHORITY), Place(Side.SANDBOX, AUTHORITY, SANDBOX))
+        for host in (b"gate.localhost", b"gate.localhost:443", b"x.gate.localhost:8443", b"a" * 25 + b".sbx.localhost:8443",
+                     b"1" * 26 + b".sbx.localhost:8443",
+                     b"a" * 27 + b".sbx.localhost:8443", b"x." + AUTHORITY, AUTHORITY + b".", AUTHORITY[:-5], b"sbx.localhost:8443", b"",
+                     b"a" * 26):  # fmt: skip
+            self.assertIsNone(ORIGINS.place(host), host)
+
+    def test_names(self) -> None:
+        """TLS names are the portal's and those of sandboxes."""
+        self.assertTrue(ORIGINS.names(b"gate.localhost") and ORIGINS.names(b"a" * 26 + b".sbx.localhost"))
+        self.assertFalse(ORIGINS.names(b"evil.localhost") or ORIGINS.names(b"sbx.localhost"))
+
+    def test_every_combination(self) -> None:
+        """
+        Of all combinations of Origin, Sec-Fetch-Site, -Mode, -Dest and method, these alone pass: the same origin's own requests,
+        and top-level visits by GET or HEAD.
+        """
+        place = Place(Side.SANDBOX, AUTHORITY, SANDBOX)
+        ours = b"https://" + AUTHORITY
+        origins = [None, ours, b"null", b"https://evil.example", b"http://" + AUTHORITY, ours.upper(), ours + b".evil", ours[:-5], b""]
+        sites = [None, b"same-origin", b"same-site", b"cross-site", b"none", b"Same-Origin", b""]
+        modes = [None, b"navigate", b"cors", b"no-cors", b"websocket"]
+        dests = [None, b"document", b"iframe", b"empty", b"script", b"object"]
+        for origin, site, mode, dest, method in itertools.product(origins, sites, modes, dests, sorted(ANY)):
+            read = {
+                name: value
+                for name, value in ((b"origin", origin), (b"sec-fetch-site", site), (b"sec-fetch-mode", mode), (b"sec-fetch-dest", dest))
+                if value is not None
+            }
+            visit = (
+                method in (b"GET", b"HEAD")
+                and origin is None
+                and (site == b"none" or (site not in (None, b"same-origin") and (mode, dest) == (b"navigate", b"document")))
+            )
+            own = origin in (None, ours) and site == b"same-origin"
+            plain = site is None and (origin == ours or (origin is None and method in (b"GET", b"HEAD", b"OPTIONS")))
+            self.assertIs(same_origin(place, method, read), visit or own or plain, (method, read))
+
+
+class DecisionTests(SynchronousTestCase):
+    """The decision, and the judge that asks for it."""
+
+    def test_order(self) -> None:
+        """Nobody learns from a refusal what only somebody signed in may know."""
+        route = Route("x", Side.SANDBOX, b"/", READS, ChannelKind.HTTP, Guard.OPEN_SANDBOX)
+        self.assertIs(decide(None, b"GET", True, True), Refusal.NO_ROUTE)
+        self.assertIs(decide(route, b"POST", False, False), Refusal.SIGN_IN)
+        self.assertIs(decide(route, b"POST", False, True), Refusal.METHOD)
+        self.assertIs(decide(route, b"GET", False, True), Refusal.CROSS_SITE)
+        self.assertIsNone(decide(route, b"GET", True, True))
+
+    def judge(
+        self,
+        first: bytes,
+        *fields: bytes,
+        host: bytes = AUTHORITY,
+        server_name: bytes | None = None,
+        channels: frozenset[ChannelKind] = frozenset(ChannelKind),
+    ) -> Allowed | Refusal:
+        """What a judge says of a head."""
+        block = b"\r\n".join([first + b" HTTP/1.1", b"Host: " + host, *fields])
+        return Judge(ORIGINS, RouteTable(), channels, frozenset({SANDBOX})).judge(read_request(block, HeadLimits()), server_name)
+
+    def test_allowed(self) -> None:
+        """An allowed request knows its route, channel, sandbox and the authority in our own writing."""
+        allowed = self.judge(b"GET /x", host=AUTHORITY.upper())
+        assert isinstance(allowed, Allowed)
+        self.assertEqual(
+            (allowed.route, allowed.channel, allowed.sandbox, allowed.authority), ("sandbox.http", ChannelKind.HTTP, SANDBOX, AUTHORITY)
+        )
+
+    def test_refused(self) -> None:
+        """Each refusal."""
+        self.assertIs(self.judge(b"GET /", host=b"evil.example"), Refusal.NOT_OURS)
+        self.assertIs(self.judge(b"GET /", host=b"b" * 26 + AUTHORITY[26:]), Refusal.SIGN_IN)
+        self.assertIs(self.judge(b"GET /", channels=frozenset({ChannelKind.PORTAL})), Refusal.CHANNEL)
+        self.assertIs(self.judge(b"GET /", b"Upgrade: websocket"), Refusal.UPGRADE)
+        self.assertIs(self.judge(b"GET /", b"Upgrade: h2c, WebSocket"), Refusal.UPGRADE)
+        self.assertIs(self.judge(b"POST /", b"Origin: null"), Refusal.CROSS_SITE)
+        self.assertIs(self.judge(b"POST /", host=b"gate.localhost:8443"), Refusal.METHOD)
+
+    def test_server_name(self) -> None:
+        """A connection that was opened for one name serves no other (RFC 9110 §15.5.20)."""
+        name = b"a" * 26 + b".sbx.localhost"
+        self.assertIsInstance(self.judge(b"GET /", server_name=name), Allowed)
+        self.assertIs(self.judge(b"GET /", server_name=b"gate.localhost"), Refusal.NOT_OURS)
+        self.assertIs(self.judge(b"GET /", host=b"gate.localhost:8443", server_name=name), Refusal.NOT_OURS)
+
+    @given(st.text("?/=&.%static2fgh:", max_size=30))
+    def test_query_decides_nothing(self, query: str) -> None:
+        """Whatever the query says, the decision is that of the path."""
+        for path in (b"/private", b"/"):
+            try:
+                decision = self.judge(b"GET " + path + b"?" + query.encode(), host=b"gate.localhost:8443")
+            except Exception as e:
+                self.assertEqual(type(e).__name__, "RefusedRequest")
+                continue
+            plain = self.judge(b"GET " + path, host=b"gate.localhost:8443")
+            self.assertEqual(getattr(decision, "route", decision), getattr(plain, "route", plain))
+
+    def test_no_other_header_lets_in(self) -> None:
+        """No field that a proxy or an identity service might write lets anybody in."""
+        names = (b"X-Forwarded-User X-Forwarded-Email X-Forwarded-Uri X-Forwarded-Host X-Original-URL X-Rewrite-URL X-Auth-Request-User"
+                 b" Remote-User X-Remote-User"
+                 b" X-User X-Real-IP Forwarded X-Coral-User Authorization Proxy-Authorization Cookie X-Webauth-User Tailscale-User-Login"
+                 b" X-Goog-IAP-JWT-Assertion"
+                 b" User-Agent X-HTTP-Method-Override Via True-Client-IP CF-Access-Jwt-Assertion X-Openclaw-Scopes").split()  # fmt: skip
+        for name in names:
+            for value in (b"admin", b"kube-probe/1.0", b"127.0.0.1", b"/static/x", b"GET"):
+                self.assertIs(self.judge(b"GET /", name + b": " + value, host=b"b" * 26 + AUTHORITY[26:]), Refusal.SIGN_IN, name)
