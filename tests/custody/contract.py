@@ -11,6 +11,7 @@ from twisted.internet.defer import Deferred
 from twisted.trial.unittest import SynchronousTestCase
 from zope.interface.verify import verifyObject
 
+from coral_gate.custody.folder import Files
 from coral_gate.errors import SealBroken
 from coral_gate.interfaces import IKeyring
 from coral_gate.model import Secret
@@ -85,3 +86,59 @@ class KeyringContract(Case):
     def test_never_wrapped(self) -> None:
         """What was never wrapped has no version."""
         self.assertRaises(SealBroken, self.keyring.wrapped_under, b"")
+
+
+class FilesContract(Case):
+    """What every folder of small files must do."""
+
+    def make(self) -> Files:
+        """An empty folder."""
+        raise NotImplementedError
+
+    def setUp(self) -> None:
+        self.files = self.make()
+
+    def test_create(self) -> None:
+        """A file is there once it is made, and is not made twice."""
+        self.files.create("b", b"\0new")
+        self.files.create("a", b"")
+        self.assertEqual((self.files.names(), self.files.read("b"), self.files.read("a")), (("a", "b"), b"\0new", b""))
+        self.assertRaises(FileExistsError, self.files.create, "b", b"other")
+        self.assertEqual(self.files.read("b"), b"\0new")
+
+    def test_absent(self) -> None:
+        """Of a file that is not there nothing is read, and nothing else can be done with it."""
+        self.assertIs(self.files.read("none"), None)
+        self.assertRaises(FileNotFoundError, self.files.overwrite, "none", b"")
+        self.assertRaises(FileNotFoundError, self.files.sync, "none")
+        self.assertRaises(FileNotFoundError, self.files.rename, "none", "other")
+        self.assertRaises(FileNotFoundError, self.files.unlink, "none")
+        self.assertEqual(self.files.names(), ())
+
+    def test_overwrite(self) -> None:
+        """Overwriting puts new bytes where the old ones were, in the same file."""
+        self.files.create("a", b"12345678")
+        self.files.overwrite("a", b"abcd")
+        self.files.sync("a")
+        self.assertEqual(self.files.read("a"), b"abcd5678")
+
+    def test_rename(self) -> None:
+        """Renaming takes the place of a file of that name."""
+        self.files.create("a", b"new")
+        self.files.create("b", b"old")
+        self.files.rename("a", "b")
+        self.files.sync_names()
+        self.assertEqual((self.files.names(), self.files.read("b")), (("b",), b"new"))
+
+    def test_unlink(self) -> None:
+        """An unlinked file is gone."""
+        self.files.create("a", b"")
+        self.files.unlink("a")
+        self.assertEqual((self.files.names(), self.files.read("a")), ((), None))
+
+    def test_lock_is_given_back(self) -> None:
+        """The lock can be had again, also after an error inside."""
+        with self.assertRaises(ZeroDivisionError), self.files.locked():
+            raise ZeroDivisionError
+        with self.files.locked():
+            pass
