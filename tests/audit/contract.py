@@ -20,8 +20,8 @@ from tests.audit.samples import INJECTIONS, SANDBOX, USER, opened
 _T = TypeVar("_T")
 
 
-class SinkContract(SynchronousTestCase):
-    """Mixed into a case for each sink, which says how to make one and how to read it back."""
+class SinkCase(SynchronousTestCase):
+    """A case about one sink: how to make it, and how to read it back."""
 
     def make(self) -> IAuditSink:
         """A sink that is ready."""
@@ -41,6 +41,10 @@ class SinkContract(SynchronousTestCase):
 
     def setUp(self) -> None:
         self.sink = self.make()
+
+
+class SinkContract(SinkCase):
+    """The promises; mixed into a case for each sink."""
 
     def test_interface(self) -> None:
         """It is a sink."""
