@@ -91,8 +91,13 @@ class Exactly:
 
 def who(instance: object, attribute: _Attribute, value: object) -> None:
     """An issuer and a subject of sane lengths (OpenID Connect Core 1.0 §2: a subject has at most 255 characters)."""
-    if not isinstance(value, UserId) or not _is_text(value.iss, 2048) or not _is_text(value.sub, 255):
+    if not is_person(value):
         raise ValueError(f"{attribute.name} is not an issuer and a subject of printable characters")
+
+
+def is_person(value: object) -> bool:
+    """Whether this is an issuer and a subject as `who` takes them."""
+    return isinstance(value, UserId) and _is_text(value.iss, 2048) and _is_text(value.sub, 255)
 
 
 def _is_text(value: object, most: int) -> bool:

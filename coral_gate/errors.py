@@ -177,6 +177,10 @@ class IssuerUnavailable(Unavailable):
         self.reason = reason
 
 
+class StatementRefused(GateFault):
+    """A statement to the database reaches for something other than the rows it may see, or makes no sense: ours is the fault."""
+
+
 class RowDamaged(GateFault):
     """A stored row fails its checks: the file was touched, or written by something else; nothing of it is used."""
 

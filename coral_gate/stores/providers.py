@@ -13,6 +13,12 @@ from coral_gate.stores.memory_revocations import MemoryRevocationLog
 from coral_gate.stores.memory_sandboxes import MemorySandboxStore
 from coral_gate.stores.memory_sessions import MemorySessionStore
 from coral_gate.stores.memory_users import MemoryUserStore
+from coral_gate.stores.sql import Database
+from coral_gate.stores.sql_handoffs import SQLHandoffStore
+from coral_gate.stores.sql_revocations import SQLRevocationLog
+from coral_gate.stores.sql_sandboxes import SQLSandboxStore
+from coral_gate.stores.sql_sessions import SQLSessionStore
+from coral_gate.stores.sql_users import SQLUserStore
 
 
 @frozen
@@ -35,4 +41,15 @@ def memory_stores() -> Stores:
         handoffs=MemoryHandoffStore(tables),
         sandboxes=MemorySandboxStore(tables),
         revocations=MemoryRevocationLog(tables),
+    )
+
+
+def database_stores(database: Database) -> Stores:
+    """Stores in a database that is open."""
+    return Stores(
+        users=SQLUserStore(database),
+        sessions=SQLSessionStore(database),
+        handoffs=SQLHandoffStore(database),
+        sandboxes=SQLSandboxStore(database),
+        revocations=SQLRevocationLog(database),
     )

@@ -29,3 +29,13 @@ def moment(at_us: object) -> datetime:
     if type(at_us) is not int or not 0 <= at_us < 253402300800 * 10**6:
         raise ValueError("a stored time is not a number of microseconds since 1970")
     return _EPOCH + timedelta(microseconds=at_us)
+
+
+def maybe_moment(at_us: object) -> datetime | None:
+    """The moment that a store kept, or None where it kept none; raises as `moment` does."""
+    return None if at_us is None else moment(at_us)
+
+
+def maybe_microseconds(moment: datetime | None) -> int | None:
+    """The moment as `microseconds`, or None for none; raises as that does."""
+    return None if moment is None else microseconds(moment)
