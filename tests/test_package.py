@@ -15,7 +15,7 @@ from twisted.plugin import getPlugins
 from twisted.trial.unittest import SynchronousTestCase
 
 from coral_gate import __version__
-from tests import ROOT, run
+from tests import ROOT, documentation, run
 from tests.integration import needs
 from tools import environment
 
@@ -115,6 +115,30 @@ class CommittedTests(SynchronousTestCase):
         """No cache is committed; `dropin.cache` is a pickle that twistd would load."""
         wrong = {"dropin.cache", "__pycache__", ".venv", "build", "dist"}
         self.assertEqual([path for path in self.committed() if wrong & set(path.relative_to(ROOT).parts)], [])
+
+
+class DocumentationTests(SynchronousTestCase):
+    """What tests/documentation.py makes of pydoctor's output."""
+
+    def told(self, what: str, line: int = 3) -> bool:
+        """Whether a complaint about a module is passed on: its class's docstring is line 4, its function's line 6."""
+        module = Path(self.mktemp()).absolute().with_suffix(".py")
+        module.write_text('\n\nclass A:\n    """A."""\n    def f(self):\n        """F."""\n')
+        return bool(list(documentation.complaints(f"{module}:{line}: {what}")))
+
+    def test_bad_docstring(self) -> None:
+        """A docstring that is not well-formed is told, and so is whatever pydoctor says that is not about a line."""
+        self.assertTrue(self.told("bad docstring: Inline literal start-string without end-string."))
+        self.assertEqual(list(documentation.complaints("Traceback")), ["Traceback"])
+
+    def test_parameter_that_is_not_there(self) -> None:
+        """A parameter that a function does not take is told; on a class, attrs makes the constructor."""
+        self.assertTrue(self.told('Documented parameter "x" does not exist', 6))
+        self.assertFalse(self.told('Documented parameter "x" does not exist', 4))
+
+    def test_names_of_others(self) -> None:
+        """A name between backticks need not be one of ours."""
+        self.assertFalse(self.told('Cannot find link target for "reactor"'))
 
 
 class EnvironmentTests(SynchronousTestCase):
