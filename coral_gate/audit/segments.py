@@ -22,6 +22,9 @@ from coral_gate.errors import ConfigError, Problem
 SEGMENT_BYTES = 16 * 1024 * 1024
 """A segment that is at least this long is not written to any more."""
 
+FOLDER_NAME = "audit"
+"""The audit folder's name in the daemon's state directory."""
+
 _CLOSED = -1
 _LOOK = "Look at it with 'coral-gate audit verify', move it away, and start with an empty folder."
 

@@ -181,13 +181,14 @@ def segments(folder: Path) -> list[Path]:
     return sorted(path for path in folder.iterdir() if SEGMENT_NAME.match(path.name))
 
 
-def lines(path: Path, patience_s: float = 0.0) -> Iterator[bytes]:
+def lines(path: Path, patience_s: float = 0.0, offset_bytes: int = 0) -> Iterator[bytes]:
     """
     The lines of a segment, each with its line end if it has one; what is too long for a record comes in pieces.
 
     :param patience_s: how long to wait for the rest of a line that a daemon may be writing.
     """
     with path.open("rb") as file:
+        file.seek(offset_bytes)
         while line := file.readline(MAX_LINE_BYTES + 1):
             waited_s = 0.0
             while not line.endswith(b"\n") and len(line) <= MAX_LINE_BYTES and waited_s < patience_s:

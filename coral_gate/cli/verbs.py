@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 VERBS: Final[Mapping[str, str]] = {
+    "audit": "coral_gate.cli.audit",
     "check": "coral_gate.cli.check",
     "run": "coral_gate.cli.run",
 }
