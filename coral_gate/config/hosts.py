@@ -10,6 +10,7 @@ from typing import Final, TypeAlias
 
 from attrs import frozen
 
+Address: TypeAlias = "ipaddress.IPv4Address | ipaddress.IPv6Address"
 Network: TypeAlias = "ipaddress.IPv4Network | ipaddress.IPv6Network"
 
 _LABEL: Final = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\Z")
@@ -90,7 +91,7 @@ def host(text: str) -> str:
     return str(literal) if literal is not None else host_name(text)
 
 
-def address(text: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
+def address(text: str) -> Address | None:
     """The address that a text spells, without a zone; None where it spells none."""
     try:
         literal = ipaddress.ip_address(text)
@@ -99,16 +100,24 @@ def address(text: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
     return None if isinstance(literal, ipaddress.IPv6Address) and literal.scope_id else literal
 
 
+def is_special(literal: Address) -> bool:
+    """Whether an address plainly is no other machine's: loopback, link-local, unspecified or multicast."""
+    return literal.is_loopback or literal.is_link_local or literal.is_unspecified or literal.is_multicast
+
+
 def network(text: str) -> Network:
     """
-    Read an address or a network such as `10.1.0.0/16`.
+    Read an address or a network such as `10.1.0.0/16`, without a zone.
 
     :raises ValueError: it is neither, or has bits beyond its prefix.
     """
     try:
-        return ipaddress.ip_network(text)
+        read = ipaddress.ip_network(text)
     except ValueError:
-        raise ValueError("Write an address, or a network whose bits beyond the prefix are zero.") from None
+        read = None
+    if read is None or "%" in text:
+        raise ValueError("Write an address, or a network whose bits beyond the prefix are zero.")
+    return read
 
 
 def port_number(text: str) -> int:

@@ -16,6 +16,7 @@ from coral_gate.config.positions import KeyPath, Positions
 from coral_gate.errors import Problem
 
 _BARE: Final = re.compile(r"[A-Za-z0-9_-]+\Z")
+_PASSWORD: Final = re.compile(r"://[^/]*@")
 _SHOWN_CHARACTERS: Final = 60
 _SHOWN_INTEGER: Final = 10**18
 
@@ -69,6 +70,11 @@ class Place:
     report: Report
     path: KeyPath = ()
 
+    @property
+    def key(self) -> str:
+        """The dotted key."""
+        return dotted(self.path)
+
     def at(self, *keys: str | int) -> Place:
         """A place below this one."""
         return Place(self.report, (*self.path, *keys))
@@ -116,7 +122,8 @@ def shown(found: object) -> str:
     """What stands in the file, for a sentence; arrays and tables by their kind only."""
     match found:
         case str():
-            return quoted(found)
+            # Who puts a password into an address does not want to see it in a log.
+            return quoted(_PASSWORD.sub("://...@", found))
         case bool():
             return "true" if found else "false"
         case int():

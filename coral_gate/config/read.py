@@ -4,15 +4,16 @@ From a file to the configuration, or to every mistake in it.
 
 from __future__ import annotations
 
+import codecs
 import os
 import re
-import stat
 import tomllib
 from pathlib import Path
 from typing import Any, Final, NoReturn
 
 from coral_gate.config.places import Place, Report, Unreadable, dotted
 from coral_gate.config.positions import MOST_LEVELS, Positions, TooDeep, scan
+from coral_gate.config.regular_files import NotRegular, read_regular
 from coral_gate.config.root import Config
 from coral_gate.config.tables import Table
 from coral_gate.errors import ConfigError, Problem
@@ -30,15 +31,25 @@ def load(path: Path) -> Config:
     """
     name = str(path)
     try:
-        text = _contents(path).decode()
-    except OSError as error:
-        _refuse(name, f"The file cannot be read: {(error.strerror or 'unknown error').lower()}.")
+        contents = read_regular(path, LARGEST_FILE_BYTES)
+    except NotRegular:
+        _refuse(name, "This is not a regular file.")
+    except (OSError, ValueError) as error:
+        why = getattr(error, "strerror", None) or "its path is none"
+        _refuse(name, f"The file cannot be read: {why.lower()}.")
+    if len(contents) > LARGEST_FILE_BYTES:
+        _refuse(name, "The file is larger than 1 MiB.")
+    return parse(_text(contents, name), name)
+
+
+def _text(contents: bytes, name: str) -> str:
+    if contents.startswith(codecs.BOM_UTF8):
+        _refuse(f"{name}:1", "The file begins with a byte order mark.", "Save it as UTF-8 without one.")
+    try:
+        return contents.decode()
     except UnicodeDecodeError as error:
-        line = error.object.count(b"\n", 0, error.start) + 1
+        line = contents.count(b"\n", 0, error.start) + 1
         _refuse(f"{name}:{line}", "The file is not UTF-8.")
-    except ValueError as error:
-        _refuse(name, str(error))
-    return parse(text, name)
 
 
 def parse(text: str, name: str) -> Config:
@@ -58,19 +69,6 @@ def parse(text: str, name: str) -> Config:
     if report.problems:
         raise ConfigError(report.problems)
     return config.settled()
-
-
-def _contents(path: Path) -> bytes:
-    """:raises ValueError: it is no file that a configuration could be in."""
-    # Non-blocking, so that a named pipe is refused and not waited for.
-    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
-    with open(descriptor, "rb") as file:
-        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-            raise ValueError("This is not a regular file.")
-        contents = file.read(LARGEST_FILE_BYTES + 1)
-    if len(contents) > LARGEST_FILE_BYTES:
-        raise ValueError("The file is larger than 1 MiB.")
-    return contents
 
 
 def _scan(text: str, name: str) -> Positions:
@@ -113,5 +111,5 @@ def _syntax_problem(sentence: str, name: str) -> Problem:
     return Problem(where=where, key="", what=f"The file is not TOML: {sentence[: position.start()]}{at_end}.")
 
 
-def _refuse(where: str, what: str) -> NoReturn:
-    raise ConfigError((Problem(where=where, key="", what=what),)) from None
+def _refuse(where: str, what: str, hint: str = "") -> NoReturn:
+    raise ConfigError((Problem(where=where, key="", what=what, hint=hint),)) from None

@@ -11,7 +11,7 @@ import attrs
 from attrs import field, frozen
 
 from coral_gate.config.definitions import Rule, key, rule
-from coral_gate.config.hosts import address
+from coral_gate.config.hosts import address, is_special
 from coral_gate.config.places import Place
 from coral_gate.config.sections.deadlines import DeadlinesConfig
 from coral_gate.config.sections.gate import GateConfig
@@ -57,9 +57,10 @@ def _links_are_allowed(place: Place, links: LinksConfig, sandboxes: tuple[Sandbo
         if isinstance(sandbox.app, UnixLinkConfig):
             continue
         literal = address(sandbox.app.host)
-        if literal is not None and not links.permits(literal):
+        # The plain cases, for an early word; who dials judges every address again, also what a name resolves to.
+        if literal is not None and is_special(literal) and not any(literal in network for network in links.allow_networks):
             place.at("sandbox", number, "app", "host").record(
-                f"{literal} is not an address of the public network.", f'Where that is meant, put it into links.allow: ["{literal}"].'
+                f"{literal} is an address that links do not dial.", f'Where that is meant, put it into links.allow: ["{literal}"].'
             )
 
 

@@ -56,7 +56,7 @@ class MistakeTests(SynchronousTestCase):
                 'coral.toml:8: log.format: Found "jsn"; expected "text" or "json". Did you mean "json"?',
                 'coral.toml:9: gete: There is no such section here. Did you mean "gate"?',
                 'coral.toml: gate.portal_origin: This key is required; expected an origin such as "https://gate.example".',
-                'coral.toml: gate.sandbox_site: This key is required; expected an origin such as "https://gate.example".',
+                'coral.toml: gate.sandbox_site: This key is required; expected an origin such as "https://sandboxes.example".',
                 "coral.toml: listen: Found none; expected at least 1 [[listen]].",
             ],
         )

@@ -12,7 +12,8 @@ from coral_gate.config.hosts import Origin, origin, same_site
 from coral_gate.config.kinds import FilePath, Spelled, Switch
 from coral_gate.config.places import Place
 
-_ORIGIN = Spelled("an origin such as \"https://gate.example\"", origin, str)
+_PORTAL = Spelled('an origin such as "https://gate.example"', origin, str)
+_SITE = Spelled('an origin such as "https://sandboxes.example"', origin, str)
 _LONGEST_SITE = 253 - 27  # a sandbox's id and a dot go in front
 
 
@@ -48,7 +49,7 @@ class GateConfig:
     portal_origin: Origin = field(
         metadata=key(
             "portal_origin",
-            _ORIGIN,
+            _PORTAL,
             """
             The origin of the portal, as browsers show it: `https://`, a name in lower case, and the port unless it is
             443. For a try-out on one machine `https://gate.localhost:8443` needs no DNS.
@@ -59,7 +60,7 @@ class GateConfig:
     sandbox_site: Origin = field(
         metadata=key(
             "sandbox_site",
-            _ORIGIN,
+            _SITE,
             """
             The site below which each sandbox has its own origin: with `https://sandboxes.example` a sandbox is reached
             at `https://<its id>.sandboxes.example`. It is refused when it is the portal's host, above or below it, or

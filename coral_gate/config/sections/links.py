@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ipaddress
 import re
 from pathlib import Path
 from typing import ClassVar, Final, TypeAlias
@@ -147,9 +146,10 @@ class LinksConfig:
                 "addresses, networks and host names",
             ),
             """
-            What a link may dial though it is loopback, link-local, private or otherwise not on the public network:
-            addresses, networks, and names that may resolve to such. Nothing else of that sort is dialled, so that no
-            sandbox's link can be turned against the gate's own machine or network.
+            What a link may dial though it is loopback, link-local or another special address: addresses, networks, and
+            names that may resolve to such. Ordinary addresses, private networks included, need no entry. Nothing else
+            is dialled, so that no sandbox's link can be turned against the gate's own machine. A cloud's metadata
+            service needs an entry for its very address; an entry for a network or a name does not open it.
             """,
             since="0.1",
         ),
@@ -164,7 +164,3 @@ class LinksConfig:
     def allow_names(self) -> frozenset[str]:
         """The host names of `allow`."""
         return frozenset(entry for entry in self.allow if isinstance(entry, str))
-
-    def permits(self, literal: ipaddress.IPv4Address | ipaddress.IPv6Address) -> bool:
-        """Whether a link may dial an address: it is public, or `allow` holds it."""
-        return literal.is_global or any(literal in entry for entry in self.allow_networks)
