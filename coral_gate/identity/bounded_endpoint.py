@@ -51,6 +51,7 @@ class _BoundedFactory(WrappingFactory[_BoundedProtocol]):
 
     def __init__(self, wrapped: IProtocolFactory, limit_bytes: int) -> None:
         super().__init__(wrapped)
+        self.wrappedFactory.noisy = False  # it would write two lines into the log for each connection
         self._limit_bytes = limit_bytes
 
     def buildProtocol(self, addr: IAddress | None) -> _BoundedProtocol:

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Awaitable, Callable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Generic, TypeVar
 from urllib.parse import parse_qs, urlsplit
 
 from twisted.logger import ILogObserver, LogEvent, globalLogPublisher
@@ -22,13 +22,18 @@ from tests.identity.tampering import DISCOVERY, JWKS, TOKEN, Claims
 if TYPE_CHECKING:
     from twisted.trial.unittest import TestCase as _Base
 else:
-    _Base = object
+
+    class _Base:
+        """Nothing: what is mixed in comes from the TestCase."""
 
 
-class SignInSuite(_Base):
+R = TypeVar("R", bound=Rig)
+
+
+class SignInSuite(_Base, Generic[R]):
     """Mixed into a TestCase whose `rig` is made in setUp."""
 
-    rig: Rig
+    rig: R
 
     async def refuses(self, reason: str, sign_in: Awaitable[object] | None = None) -> None:
         """The sign-in is refused with this word and raises nothing else."""
@@ -58,7 +63,7 @@ class SignInSuite(_Base):
         return self.rig.clock().timestamp() + seconds
 
 
-class HonestTests(SignInSuite):
+class HonestTests(SignInSuite[R]):
     """What is right is taken."""
 
     async def test_sign_in(self) -> None:
@@ -141,7 +146,7 @@ class HonestTests(SignInSuite):
         self.assertIn("scope=openid+email+profile", await self.rig.start())
 
 
-class TokenTests(SignInSuite):
+class TokenTests(SignInSuite[R]):
     """A token that was not signed by the issuer, for us, now, proves nothing."""
 
     async def test_wrong_iss(self) -> None:
@@ -351,7 +356,7 @@ class TokenTests(SignInSuite):
             await self.refuses("id_token.malformed" if not wrong.startswith("e30") else "id_token.algorithm")
 
 
-class PersonTests(SignInSuite):
+class PersonTests(SignInSuite[R]):
     """Only who is on a list gets in."""
 
     async def test_not_listed(self) -> None:
@@ -401,7 +406,7 @@ class PersonTests(SignInSuite):
             await self.refuses("person.not_listed")
 
 
-class CallbackTests(SignInSuite):
+class CallbackTests(SignInSuite[R]):
     """A callback belongs to one attempt of one browser, and is good once."""
 
     async def test_state_absent(self) -> None:
@@ -501,7 +506,7 @@ class CallbackTests(SignInSuite):
             await self.refuses("callback.malformed", self.rig.flow.complete(wrong, BROWSER))
 
 
-class IssuerTests(SignInSuite):
+class IssuerTests(SignInSuite[R]):
     """An issuer that answers wrongly signs nobody in."""
 
     async def test_discovery_of_another_issuer(self) -> None:
@@ -574,7 +579,7 @@ class IssuerTests(SignInSuite):
             await self.has_no_answer(reason)
 
 
-class SecrecyTests(SignInSuite):
+class SecrecyTests(SignInSuite[R]):
     """What is secret stays in the back end."""
 
     async def test_nothing_secret_is_logged_or_shown(self) -> None:
