@@ -8,9 +8,12 @@ import enum
 import re
 import secrets
 from datetime import datetime
-from typing import NewType, NoReturn
+from typing import TYPE_CHECKING, NewType, NoReturn
 
 from attrs import field, frozen
+
+if TYPE_CHECKING:
+    from coral_gate.visitor import Visitor
 
 SandboxId = NewType("SandboxId", str)
 """26 lower-case base32 characters (130 random bits), never reused."""
@@ -79,6 +82,9 @@ class Secret:
     Bytes that must not be shown: no repr, no str, no equality, no pickling, not a key.
 
     `reveal()` is the one way to the bytes, so that its few uses can be found.
+
+    The memory is freed with the object, and not overwritten before: Python copies bytes where it likes and cannot
+    promise more. Keep secrets for a short time, and keep memory dumps and swap off the machine.
     """
 
     __slots__ = ("__bytes",)
@@ -273,13 +279,23 @@ class Allowed:
     :ivar authority: host and port of the origin that it is for; ours, not the client's bytes.
     :ivar sandbox: which sandbox, or None at the portal.
     :ivar body_bytes: the most content that the route takes, or None for the configured limit.
+    :ivar visitor: who asks, or None where nobody has to be known.
     """
 
-    __slots__ = ("authority", "body_bytes", "channel", "route", "sandbox")
+    __slots__ = ("authority", "body_bytes", "channel", "route", "sandbox", "visitor")
 
-    def __init__(self, route: str, channel: ChannelKind, authority: bytes, sandbox: SandboxId | None, body_bytes: int | None) -> None:
+    def __init__(
+        self,
+        route: str,
+        channel: ChannelKind,
+        authority: bytes,
+        sandbox: SandboxId | None,
+        body_bytes: int | None,
+        visitor: Visitor | None = None,
+    ) -> None:
         self.route = route
         self.channel = channel
         self.authority = authority
         self.sandbox = sandbox
         self.body_bytes = body_bytes
+        self.visitor = visitor
