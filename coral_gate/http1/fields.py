@@ -19,8 +19,10 @@ READ = frozenset(
 READ_AND_PASSED = frozenset(b"sec-fetch-site sec-fetch-mode sec-fetch-dest sec-fetch-user".split())
 """Request fields whose values the gate reads and whose lines pass (W3C Fetch Metadata)."""
 
-_HOP = frozenset(b"keep-alive proxy-connection proxy-authenticate proxy-authorization te trailer http2-settings".split())
-"""Fields about one connection (RFC 9110 §7.6.1) besides those read."""
+_HOP = frozenset(b"keep-alive proxy proxy-connection proxy-authenticate proxy-authorization te trailer http2-settings".split())
+"""
+Fields about one connection (RFC 9110 §7.6.1) besides those read; and `Proxy`, which CGI turns into HTTP_PROXY (CVE-2016-5385).
+"""
 
 _FORWARDED = frozenset(
     b"forwarded via x-real-ip x-client-ip x-cluster-client-ip x-originating-ip x-remote-ip x-remote-addr x-original-host"

@@ -100,6 +100,7 @@ class ReadTests(SynchronousTestCase):
             b"tE",
             b"Keep-alive",
             b"proxy-foo",
+            b"Proxy",
             b"X-OpenClaw-Scopes",
             b"TAILSCALE-USER",
         ):
