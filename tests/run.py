@@ -29,6 +29,7 @@ BUDGETS_S: dict[str, tuple[int, int]] = {
     "channels": (120, 900),
     "cli": (60, 120),
     "config": (60, 300),
+    "corpus": (60, 120),
     "custody": (60, 600),
     "edge": (120, 900),
     "gate": (120, 900),
