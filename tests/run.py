@@ -113,8 +113,10 @@ def read(counts_file: Path) -> Outcome | None:
 
 def judge(outcome: Outcome | None, took_s: float, budget_s: float, code: int | None) -> tuple[Outcome, str]:
     """What a folder counts for, and what is wrong with it beside its tests, if anything."""
+    if outcome is None and code == -signal.SIGKILL:
+        return Outcome(failed=1), "did not end and was ended; the test named last hung, or they are many"
     if outcome is None:
-        return Outcome(failed=1), f"ran no test to its end (exit code {code})"
+        return Outcome(failed=1), f"ended before its tests did, or has none (exit code {code})"
     if took_s > budget_s:
         return outcome + Outcome(failed=1), "took longer than it may"
     if code and not outcome.failed:
@@ -131,6 +133,8 @@ def run_folder(name: str, modules: list[Path], budget_s: float) -> Outcome:
     command = [sys.executable, "-m", "tests.one_folder", str(scratch / "counts"), str(scratch / "trial"), *dotted]
     child = subprocess.Popen(command, cwd=ROOT, start_new_session=True)
     ended = ends_in_time(child, 2 * budget_s)
+    if child.returncode:
+        print(flush=True)  # it may have stopped in the middle of a line
     took_s = time.monotonic() - began
     outcome, wrong = judge(read(scratch / "counts") if ended else None, took_s, budget_s, child.returncode)
     total = outcome.passed + outcome.failed + outcome.skipped
