@@ -131,7 +131,8 @@ def find_head(buffer: bytes | bytearray, limits: HeadLimits, fault: type[Refused
     if 0 <= end <= limits.head_bytes - 4:
         return end
     seen = bytes(buffer[max(0, start - 1) : limits.head_bytes])
-    found = _ILLEGAL.search(seen[:-1] if seen.endswith(b"\r") else seen, 1 if start else 0)
+    checked = 1 if start and seen[:1] != b"\r" else 0  # a CR at the end was left for the byte that follows it
+    found = _ILLEGAL.search(seen[:-1] if seen.endswith(b"\r") else seen, checked)
     if found:
         raise fault(_illegal(found.group()))
     if end >= 0 or len(buffer) >= limits.head_bytes:
