@@ -2,6 +2,8 @@
 PYTHON ?= python3
 VENV := .venv
 PY := $(VENV)/bin/python
+# The oldest Python that is supported: a lock made with a newer one lacks what only the oldest needs.
+LOCK_PYTHON ?= python3.11
 LOCK_TOOLS := .tools/lock
 LOCK_FLAGS := --quiet --generate-hashes --allow-unsafe --strip-extras \
 	--no-emit-index-url --no-emit-find-links --no-emit-trusted-host --no-emit-options
@@ -25,8 +27,8 @@ test-long: test ## the same with the long forms: more examples, larger loads
 check: setup ## linters, types and documentation only
 	@$(PY) -m tests.checks
 
-lock: ## pin anew what setup.cfg asks for
-	@[ -x $(LOCK_TOOLS)/bin/pip-compile ] || { $(PYTHON) -m venv $(LOCK_TOOLS) && $(LOCK_TOOLS)/bin/pip install --quiet 'pip-tools==7.6.*'; }
+lock: ## pin anew what setup.cfg asks for (with Python 3.11; UPGRADE=--upgrade takes newer versions)
+	@[ -x $(LOCK_TOOLS)/bin/pip-compile ] || { $(LOCK_PYTHON) -m venv $(LOCK_TOOLS) && $(LOCK_TOOLS)/bin/pip install --quiet 'pip-tools==7.6.*'; }
 	CUSTOM_COMPILE_COMMAND='make lock' $(LOCK_TOOLS)/bin/pip-compile $(LOCK_FLAGS) $(UPGRADE) -o requirements.lock setup.cfg
 	CUSTOM_COMPILE_COMMAND='make lock' $(LOCK_TOOLS)/bin/pip-compile $(LOCK_FLAGS) $(UPGRADE) --extra test -c requirements.lock -o requirements-test.lock setup.cfg
 
