@@ -47,8 +47,10 @@ class SQLRevocationLog:
 
 
 def _ends(rows: Rows) -> tuple[int, int]:
-    ((oldest, last),) = rows.execute("SELECT min(seq), max(seq) FROM revocations")
-    return (1, 0) if last is None else (whole(oldest), whole(last))
+    # Not min() and max(), which would look at every row of the view.
+    oldest = rows.execute("SELECT seq FROM revocations ORDER BY seq LIMIT 1")
+    last = rows.execute("SELECT seq FROM revocations ORDER BY seq DESC LIMIT 1")
+    return (whole(oldest[0][0]), whole(last[0][0])) if oldest and last else (1, 0)
 
 
 def _forget(rows: Rows, before_us: int) -> int:

@@ -138,7 +138,7 @@ class GuardedConnection:
     def _opened(self) -> tuple[sqlite3.Connection, Guard]:
         if self._open is None:
             connection = connect(self._path, self._busy_s)
-            guard = Guard()
+            guard = Guard(self._writes)
             try:
                 guard.lay(connection)
                 connection.execute(f"PRAGMA query_only = {'OFF' if self._writes else 'ON'}")

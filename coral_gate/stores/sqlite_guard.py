@@ -46,9 +46,11 @@ class Guard:
     """
     The rules on one connection.
 
+    :ivar writes: whether anything may be written at all.
     :ivar acting: on whose behalf statements run now; None sees and writes nothing.
     """
 
+    writes: bool = True
     _new_name: Callable[[], str] = _random_name
     acting: Principal | None = None
     _between: bool = False
@@ -91,10 +93,11 @@ class Guard:
         self._views[name] = table
         # LIMIT -1 keeps SQLite from moving a statement's own conditions into the inner SELECT, where they would be
         # evaluated on rows that are not yet known to be the principal's. The first branch gives all rows or none, so
-        # there it may, and uses the indexes.
+        # there it may, and uses the indexes. <> '' makes every statement use a column of the base table: SQLite reports a
+        # use without any column as the statement's own, not the view's.
         connection.execute(
             f"CREATE TEMP VIEW {name} AS"
-            f" SELECT {columns} FROM main.base_{table.name} WHERE coral_all('{table.name}', 'select')"
+            f" SELECT {columns} FROM main.base_{table.name} WHERE coral_all('{table.name}', 'select') AND {table.owner} <> ''"
             f" UNION ALL SELECT {columns} FROM (SELECT {columns} FROM main.base_{table.name}"
             f" WHERE {table.owner} = coral_own('{table.name}', 'select') LIMIT -1)"
         )
@@ -109,7 +112,7 @@ class Guard:
         if action == sqlite3.SQLITE_READ:
             return self._may_read(first, base, within)
         if action in _WRITES:
-            return self._may_write(_WRITES[action], first, base, within)
+            return self.writes and self._may_write(_WRITES[action], first, base, within)
         if action == sqlite3.SQLITE_FUNCTION:
             return second in _FUNCTIONS or (second in _OURS and self._is_ours(within))
         return action == sqlite3.SQLITE_TRANSACTION and self._between
@@ -118,7 +121,7 @@ class Guard:
         return within in self._views or within in self._triggers
 
     def _may_read(self, name: str | None, base: str | None, within: str | None) -> bool:
-        if base == "temp":
+        if base != "main":  # "temp", or None where a view is used without any of its columns
             return name in _BY_NAME or name in self._views
         return base == "main" and name is not None and name.removeprefix("base_") in _BY_NAME and self._is_ours(within)
 
