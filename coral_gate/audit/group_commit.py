@@ -60,6 +60,14 @@ class _Waiting:
             self.done.errback(AuditUnavailable(why))
 
 
+@frozen
+class _Down:
+    """Why nothing can be written: a word for the log, a sentence for operators."""
+
+    reason: str
+    why: str
+
+
 @define
 class _Gap:
     """What was turned away since when, to be said in the log as soon as it can be written again."""
@@ -94,7 +102,7 @@ class GroupCommit:
     _batch: list[_Waiting] = field(factory=list, init=False)
     _busy: bool = field(default=False, init=False)
     _idle: Deferred[None] | None = field(default=None, init=False)
-    _down: str | None = field(default=None, init=False)
+    _down: _Down | None = field(default=None, init=False)
     _gap: _Gap | None = field(default=None, init=False)
     _retry: IDelayedCall | None = field(default=None, init=False)
 
@@ -131,7 +139,7 @@ class GroupCommit:
             return "The audit log is not open."
         if len(self._queue) >= self._limits.events or self._queued_bytes >= self._limits.event_bytes:
             return "More events wait for the audit log's disk than may."
-        return self._down
+        return self._down.why if self._down else None
 
     async def add(self, event: bytes) -> None:
         """
@@ -142,7 +150,7 @@ class GroupCommit:
         """
         why = self.ready()
         if why is not None:
-            self._turned_away(1, "queue_full")
+            self._turned_away(1, self._down.reason if self._down else "queue_full")
             raise AuditUnavailable(why)
         waiting = _Waiting(self._now(), event)
         self._queue.append(waiting)
@@ -201,23 +209,23 @@ class GroupCommit:
             self._retry = self._clock.callLater(self._limits.retry_s, self._try_again)
         full = isinstance(error, OSError) and error.errno in _FULL
         why = error.strerror if isinstance(error, OSError) else None
-        self._turn_everyone_away("disk_full" if full else "failed", f"The audit log cannot be written: {why or 'see the log'}.")
+        self._turn_everyone_away(_Down("disk_full" if full else "failed", f"The audit log cannot be written: {why or 'see the log'}."))
 
     def _stall(self) -> None:
         self._log.error("the audit log's disk does not answer; nothing new opens")
-        self._turn_everyone_away("stalled", "The audit log's disk does not answer.")
+        self._turn_everyone_away(_Down("stalled", "The audit log's disk does not answer."))
 
     def _try_again(self) -> None:
         self._retry = None
         self._wake()
 
-    def _turn_everyone_away(self, reason: str, why: str) -> None:
-        self._down = why
+    def _turn_everyone_away(self, down: _Down) -> None:
+        self._down = down
         everyone = self._batch + self._queue
         self._batch, self._queue, self._queued_bytes = [], [], 0
-        self._turned_away(len(everyone), reason)
+        self._turned_away(len(everyone), down.reason)
         for waiting in everyone:
-            waiting.fail(why)
+            waiting.fail(down.why)
 
     def _turned_away(self, count: int, reason: str) -> None:
         if self._gap is None:

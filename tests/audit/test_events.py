@@ -131,6 +131,7 @@ class EventTests(SynchronousTestCase):
     def test_injections(self) -> None:
         """Line ends, escape sequences and quotes in any text stay text: one line of printable ASCII that reads back."""
         for hostile in INJECTIONS:
+            self.assertTrue(LockChanged(change="set", why=hostile, address=hostile).why.encode("utf-8", "strict"))
             event = SandboxRefused(address=hostile, sandbox=hostile, request_id=hostile, channel=ChannelKind.CHAT)
             written = canonical(as_json(event))
             self.assertTrue(re.fullmatch(rb"[ -~]+", written), written)

@@ -76,7 +76,7 @@ class FileSinkContractTests(FileSinkCase, SinkContract):
 class CommittingTests(FileSinkCase):
     def make(self) -> IAuditSink:
         super().make()
-        self.thread = HeldThread()
+        self.thread, self.clock = HeldThread(), Clock()
         self.folder = Path(self.mktemp())
         sink = self.sink_on(self.thread)
         self.now(sink.start())
@@ -182,6 +182,35 @@ class CommittingTests(FileSinkCase):
         self.now(self.sink.record(opened("d")))
         # "a" was on its way to the disk when its asker was turned away; "b" never set out
         self.assertEqual(self.seen(), ["a", ("audit.gap", "stalled", 3), "d"])
+
+    def test_turned_away_while_trying_again(self) -> None:
+        """Who is turned away while the disk is being tried again is counted too."""
+        self.disk.failing = {"write"}
+        first = self.start_record(opened("a"))
+        self.thread.go()
+        self.failureResultOf(first, AuditUnavailable)
+        self.clock.advance(1.0)
+        self.failureResultOf(self.start_record(opened("b")), AuditUnavailable)
+        self.thread.go()
+        self.disk.failing = set()
+        self.clock.advance(1.0)
+        self.failureResultOf(self.start_record(opened("c")), AuditUnavailable)
+        self.thread.go()
+        self.thread.go()
+        self.assertEqual(self.seen(), [("audit.gap", "failed", 2), ("audit.gap", "failed", 1)])
+        self.flushLoggedErrors(OSError)
+
+    def test_a_failure_while_stopping(self) -> None:
+        """A disk that fails while the sink stops is not tried again afterwards."""
+        self.disk.failing = {"write"}
+        first = self.start_record(opened("a"))
+        stopped = Deferred.fromCoroutine(cast(FileSink, self.sink).stop())
+        while self.thread.waiting:
+            self.thread.go()
+        self.successResultOf(stopped)
+        self.failureResultOf(first, AuditUnavailable)
+        self.assertEqual(self.clock.getDelayedCalls(), [])
+        self.flushLoggedErrors(OSError)
 
     def test_stop(self) -> None:
         """Stopping waits for what is under way, takes nothing more, and writes what was counted."""

@@ -37,9 +37,9 @@ class CountedSyncs(Files):
 
 
 class CommitTests(TestCase):
-    timeout = 60  # type: ignore[assignment]  # trial reads it, Twisted declares no type
+    timeout = 60
 
-    async def setUp(self) -> None:
+    async def setUp(self) -> None:  # type: ignore[override]  # trial waits for coroutines
         self.folder = Path(self.mktemp())
         self.files = CountedSyncs()
         self.thread = OwnThread(reactor)
