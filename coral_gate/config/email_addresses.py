@@ -7,7 +7,8 @@ from __future__ import annotations
 import re
 
 _MAX_ADDRESS = 254  # RFC 5321 §4.5.3.1.3, less the angle brackets
-_LOCAL = re.compile(r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+(?:\.[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+)*\Z")  # RFC 5322 §3.2.3 dot-atom
+# RFC 5322 §3.2.3, dot-atom; without the asterisk, which in a list of addresses would look like a pattern.
+_LOCAL = re.compile(r"[A-Za-z0-9!#$%&'+/=?^_`{|}~-]+(?:\.[A-Za-z0-9!#$%&'+/=?^_`{|}~-]+)*\Z")
 _DOMAIN = re.compile(r"(?:[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z][a-z0-9-]{0,61}[a-z0-9]\Z")
 
 

@@ -5,13 +5,13 @@ Asking the issuer over the network: one connection, one whole answer, one deadli
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import NoReturn
+from typing import Any, NoReturn
 
 from attrs import Factory, define
 from twisted.internet.defer import Deferred, succeed
 from twisted.internet.endpoints import HostnameEndpoint, TCP4ClientEndpoint, wrapClientTLS
 from twisted.internet.error import ConnectError, ConnectionClosed, DNSLookupError
-from twisted.internet.interfaces import IConsumer, IReactorTCP, IReactorTime, IStreamClientEndpoint
+from twisted.internet.interfaces import IConsumer, IStreamClientEndpoint
 from twisted.internet.protocol import Protocol, connectionDone
 from twisted.python.failure import Failure
 from twisted.web.client import (
@@ -43,10 +43,6 @@ ANSWER_BYTES = 256 * 1024
 
 _HEAD_BYTES = 64 * 1024
 _CONNECT_S = 5.0
-
-
-class _Reactor(IReactorTime, IReactorTCP):
-    """What is needed of the reactor."""
 
 
 @implementer(IAgentEndpointFactory)
@@ -120,7 +116,7 @@ class NetworkHTTPClient:
     :ivar _tls: whom to believe; the system's certificate authorities by default.
     """
 
-    _reactor: _Reactor
+    _reactor: Any  # it provides IReactorTime and IReactorTCP, and no type says both
     _tls: IPolicyForHTTPS = Factory(BrowserLikePolicyForHTTPS)
     _deadline_s: float = DEADLINE_S
     _answer_bytes: int = ANSWER_BYTES

@@ -4,10 +4,11 @@ An issuer's public keys, and which of them may have signed a token (RFC 7517).
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterable, Mapping
 
 from attrs import field, frozen
-from joserfc.errors import JoseError
+from joserfc.errors import JoseError, SecurityWarning
 from joserfc.jwk import ECKey, Key, OKPKey, RSAKey
 
 from coral_gate.identity.refusals import Document, Outage, Refusal, refused, unavailable
@@ -108,7 +109,9 @@ def _fits(entry: Mapping[str, object], algorithm: str, form: _Form) -> bool:
 def _imported(entry: Mapping[str, object], form: _Form) -> Key | None:
     public = {name: value for name in form.members if isinstance(value := entry.get(name), str)}
     try:
-        key: Key = {"RSA": RSAKey, "EC": ECKey, "OKP": OKPKey}[form.kty].import_key(public)  # type: ignore[attr-defined]  # mypy joins the classes to object
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", SecurityWarning)  # weak keys are left out below, without a word to anyone
+            key: Key = {"RSA": RSAKey, "EC": ECKey, "OKP": OKPKey}[form.kty].import_key(public)  # type: ignore[attr-defined]  # mypy joins the classes to object
         return key if _strong(key) else None
     except (JoseError, ValueError, KeyError, TypeError):
         return None  # one bad key does not take the others away

@@ -17,7 +17,7 @@ from coral_gate.identity.settings import ClientAuthentication, ClientSettings
 from coral_gate.identity.strict_json import json_object
 from coral_gate.model import HTTPAnswer, SignInAttempt
 
-_CLIENT_ERRORS = frozenset({"invalid_client", "unauthorized_client"})
+_CLIENT_ERRORS = ("invalid_client", "unauthorized_client")
 _ACCESS_TOKEN = re.compile(r"[\x21-\x7e]{1,8192}\Z")  # it goes into a field of a request
 _FORM = (b"Content-Type", b"application/x-www-form-urlencoded")
 
