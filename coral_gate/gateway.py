@@ -4,17 +4,22 @@ The only wiring: a configuration becomes a service.
 
 from __future__ import annotations
 
+import secrets
+import time
+from datetime import UTC, datetime
 from typing import Any
 
 from attrs import define, field
 from twisted.application.service import IService, MultiService
 from twisted.internet.defer import Deferred
 from twisted.internet.endpoints import serverFromString
-from twisted.internet.interfaces import IDelayedCall, IProtocolFactory
+from twisted.internet.interfaces import IProtocolFactory
 from twisted.internet.protocol import ServerFactory
 from twisted.logger import Logger
 from twisted.web.server import Site
 
+from coral_gate import __version__
+from coral_gate.audit.events import RequestRefused
 from coral_gate.channels.http import HTTPChannel
 from coral_gate.channels.plan import Forwarding
 from coral_gate.channels.portal import PortalChannel
@@ -25,22 +30,35 @@ from coral_gate.edge.limits import ConnectionCaps
 from coral_gate.edge.listener import Door, FrontFactory
 from coral_gate.edge.tls import Certificates, TLSFrontFactory
 from coral_gate.edge.upstream import UpstreamPool
+from coral_gate.errors import ConfigError
+from coral_gate.gate.entrance import Entrance
+from coral_gate.gate.handoff import Handoffs
 from coral_gate.gate.judge import Judge
 from coral_gate.gate.origins import Origins
-from coral_gate.gate.routes import RouteTable
+from coral_gate.gate.routes import LOCAL_ISSUER, ROUTES, RouteTable
+from coral_gate.gate.sessions import Sessions
+from coral_gate.gate.upkeep import Upkeep
 from coral_gate.http1.head import HeadLimits
-from coral_gate.interfaces import ISandboxDriver
-from coral_gate.model import Asker, ChannelKind
+from coral_gate.identity.attempts import MemorySignInAttempts
+from coral_gate.identity.configured import SigningIn, signing_in
+from coral_gate.interfaces import IAuditSink, ISandboxDriver
+from coral_gate.model import Asker, ChannelKind, SandboxId
+from coral_gate.operations.exits import give_up
 from coral_gate.operations.listening import Listener
+from coral_gate.portal.services import PortalServices, SandboxCard
 from coral_gate.portal.site import build_site
+from coral_gate.records import AsUser
 from coral_gate.sandboxes.configured import static_driver
 from coral_gate.sandboxes.memory import MemoryLink
+from coral_gate.state import State
+from coral_gate.stores.providers import Stores
+from coral_gate.visitor import Visitor
 
 
 @define(eq=False)
 class Rooms:
     """
-    What is built once and shared by every door: one judge, one pool, one set of channels.
+    What is built once and shared by every door: one judge, one set of sessions, one pool, one set of channels.
 
     :ivar channels: what serves each kind of connection.
     """
@@ -48,27 +66,73 @@ class Rooms:
     config: Config
     reactor: Any  # a Twisted reactor: it provides a dozen interfaces, and no type says which
     driver: ISandboxDriver
+    stores: Stores
+    audit: IAuditSink
+    signing_in: SigningIn
+    sessions: Sessions = field(init=False)
+    handoffs: Handoffs = field(init=False)
     site: Site = field(init=False)
     deadlines: Deadlines = field(init=False)
     pool: UpstreamPool = field(init=False)
     caps: ConnectionCaps = field(init=False)
     judge: Judge = field(init=False)
+    upkeep: Upkeep = field(init=False)
     channels: dict[ChannelKind, Forwarding] = field(init=False)
     doors: list[Door] = field(factory=list, init=False)
 
     def __attrs_post_init__(self) -> None:
-        config = self.config
-        self.site = build_site(self.reactor)
+        config, stores = self.config, self.stores
+        self.sessions = Sessions(stores.sessions, stores.users, self.audit, config.sessions, time.time, time.monotonic)
+        self.handoffs = Handoffs(stores.handoffs, stores.sessions, self.audit, config.sessions, self.may_use, time.time)
+        self.upkeep = Upkeep(stores.revocations, self.sessions, stores.handoffs, stores.sandboxes, self.reactor)
+        self.site = build_site(self.reactor, self._portal_services())
         self.deadlines = Deadlines(self.reactor)
         self.pool = UpstreamPool(self.deadlines, config.limits)
         self.caps = ConnectionCaps(config.limits.connections, config.limits.connections_per_address)
         origins = Origins(config.gate.portal_origin.authority, config.gate.sandbox_site.authority)
         open_sandboxes = frozenset(sandbox.id for sandbox in config.sandboxes if sandbox.open)
-        self.judge = Judge(origins, RouteTable(), frozenset(ChannelKind), open_sandboxes)
+        routes = RouteTable((*ROUTES, LOCAL_ISSUER)) if self.signing_in.local is not None else RouteTable()
+        self.judge = Judge(origins, routes, self.sessions, frozenset(ChannelKind), open_sandboxes)
         self.channels = {
             ChannelKind.PORTAL: PortalChannel(MemoryLink(self.reactor, self.site)),
             ChannelKind.HTTP: HTTPChannel(self.driver, config.limits.body_bytes),
         }
+
+    def _portal_services(self) -> PortalServices:
+        entrance = Entrance(
+            provider=self.signing_in.provider,
+            attempts=MemorySignInAttempts(lambda: datetime.now(UTC)),
+            users=self.stores.users,
+            sessions=self.sessions,
+            handoffs=self.handoffs,
+            audit=self.audit,
+            portal=str(self.config.gate.portal_origin),
+            sandbox_origin=self.sandbox_origin,
+            farewell_key=secrets.token_bytes(32),
+            now=time.time,
+        )
+        respond = self.signing_in.local.respond if self.signing_in.local is not None else None
+        return PortalServices(entrance, self.sessions, self._cards, self.signing_in.issuer_name, respond)
+
+    def sandbox_origin(self, sandbox: SandboxId) -> str:
+        """The origin of a sandbox, e.g. `https://<id>.sandboxes.example`."""
+        return str(self.config.gate.sandbox_site.below(sandbox))
+
+    async def may_use(self, visitor: Visitor, sandbox: SandboxId) -> bool:
+        """Whether a sandbox is a visitor's own: by the configuration, or by its row."""
+        if any(one.id == sandbox and one.owner is not None and one.owner.who == visitor.who for one in self.config.sandboxes):
+            return True
+        row = await self.stores.sandboxes.find(AsUser(visitor.user), sandbox)
+        return row is not None and row.destroyed_at is None
+
+    async def _cards(self, visitor: Visitor) -> list[SandboxCard]:
+        named = [(one.id, one.name) for one in self.config.sandboxes if one.owner is not None and one.owner.who == visitor.who]
+        kept = [(row.id, row.name) for row in await self.stores.sandboxes.list(AsUser(visitor.user), visitor.user)]
+        return [SandboxCard(sandbox, name, self.sandbox_origin(sandbox)) for sandbox, name in named + kept]
+
+    def refused(self, word: str, asker: Asker) -> None:
+        """Somebody was refused something: counted in the audit log, never a reason to fail."""
+        self.audit.count_refused(RequestRefused, asker.address, word)
 
     def factory(self, *channels: ChannelKind, tls: bool = False) -> FrontFactory:
         """
@@ -85,7 +149,7 @@ class Rooms:
             caps=self.caps,
             head_limits=HeadLimits(limits.head_bytes, limits.target_bytes, limits.fields),
             times=self.config.deadlines,
-            refused=_log_refusal,
+            refused=self.refused,
         )
         self.doors.append(door)
         return FrontFactory(door, tls)
@@ -105,19 +169,28 @@ class Gateway(MultiService):
 
     _log = Logger()
 
-    def __init__(self, rooms: Rooms) -> None:
+    def __init__(self, rooms: Rooms, state: State) -> None:
         super().__init__()
         self.rooms = rooms
-        self._limit: IDelayedCall | None = None
+        self._state = state
 
     def startService(self) -> None:
-        """Start serving."""
+        """
+        Open what outlives the process, then serve.
+
+        :raises SystemExit: with 78; the state directory cannot be used, and stderr says why.
+        """
+        try:
+            self._state.open()
+        except ConfigError as error:
+            give_up(error)
         self.rooms.site.doStart()
+        self.rooms.upkeep.start()
         super().startService()
         gate = self.rooms.config.gate
         self._log.info("ready: portal {portal}, sandboxes below {site}", portal=str(gate.portal_origin), site=str(gate.sandbox_site))
 
-    async def _stop(self, stopped: Deferred[object]) -> None:
+    async def _stop(self, stopped: Deferred[Any]) -> None:
         """Listen no more, let what is being served end until the deadline, then cut it."""
         rooms = self.rooms
         await stopped
@@ -129,6 +202,8 @@ class Gateway(MultiService):
         rooms.pool.close()
         rooms.deadlines.stop()
         rooms.site.doStop()
+        await rooms.upkeep.stop()
+        await self._state.close()
         self._log.info("stopped")
 
     def stopService(self) -> Deferred[None]:
@@ -143,10 +218,12 @@ def build_gateway(config: Config, reactor: Any) -> IService:
     :param reactor: a Twisted reactor; typed Any since no type names all that it provides.
     :raises ConfigError: what the configuration names cannot be used, e.g. a certificate's file.
     """
-    gateway = Gateway(Rooms(config, reactor, static_driver(config, reactor)))
+    state = State(config.gate.state_directory, reactor, __version__)
+    rooms = Rooms(config, reactor, static_driver(config, reactor), state.stores, state.audit, signing_in(config, reactor))
+    gateway = Gateway(rooms, state)
     certificates = Certificates(config.tls, "tls") if any(listen.tls for listen in config.listeners) else None
     for listen in config.listeners:
-        _listener(gateway.rooms, listen, certificates).setServiceParent(gateway)
+        _listener(rooms, listen, certificates).setServiceParent(gateway)
     return gateway
 
 
@@ -154,10 +231,3 @@ def _listener(rooms: Rooms, listen: ListenConfig, certificates: Certificates | N
     front = rooms.factory(*listen.channels, tls=listen.tls)
     factory: ServerFactory | IProtocolFactory = TLSFrontFactory(certificates, front) if listen.tls and certificates else front
     return Listener(serverFromString(rooms.reactor, listen.endpoint), factory, listen.endpoint)
-
-
-_log = Logger()
-
-
-def _log_refusal(word: str, asker: Asker) -> None:
-    _log.debug("refused {word} from {address}", word=word, address=asker.address)

@@ -15,12 +15,13 @@ PACKAGE = "coral_gate"
 LAYERS: tuple[frozenset[str], ...] = (
     frozenset({"tap", "cli"}),
     frozenset({"gateway"}),
+    frozenset({"state"}),
     frozenset({"edge"}),
     frozenset({"gate"}),
     frozenset({"channels"}),
     frozenset({"sandboxes", "custody", "stores", "identity", "audit", "operations", "portal"}),
     frozenset({"http1", "config"}),
-    frozenset({"model", "errors", "interfaces", "records", "checks"}),
+    frozenset({"model", "errors", "interfaces", "records", "checks", "visitor"}),
 )
 """The rooms and the modules beside them, from the top; each imports only from lower layers, and within its own room."""
 

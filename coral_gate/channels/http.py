@@ -58,7 +58,8 @@ class HTTPChannel:
             lines.append(b"Cookie: " + cookie)
         lines += head.passing
         most = self._body_bytes if allowed.body_bytes is None else allowed.body_bytes
-        return Plan(link, allowed.sandbox, (allowed.sandbox, ServiceName.APP, asker.serial), lines, most)
+        session = asker.serial if allowed.visitor is None else allowed.visitor.digest
+        return Plan(link, allowed.sandbox, (allowed.sandbox, ServiceName.APP, session), lines, most)
 
     def answer(self, head: ResponseHead, allowed: Allowed) -> list[bytes]:
         """See `Forwarding.answer`."""

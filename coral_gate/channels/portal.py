@@ -8,15 +8,15 @@ no browser can write: there is no header to forge.
 from __future__ import annotations
 
 from attrs import frozen
-from twisted.internet.interfaces import IAddress, IProtocol, IProtocolFactory
+from twisted.internet.interfaces import IProtocol, IProtocolFactory
 from zope.interface import implementer
 
-from coral_gate.channels.cookies import RESERVED
 from coral_gate.channels.http import STATUS_LINES
 from coral_gate.channels.plan import Plan
 from coral_gate.http1.head import RequestHead, ResponseHead
 from coral_gate.interfaces import ILink
 from coral_gate.model import Allowed, Asker
+from coral_gate.portal.peer import PortalPeer
 from coral_gate.sandboxes.memory import MemoryLink
 
 BODY_BYTES = 64 * 1024
@@ -25,7 +25,7 @@ BODY_BYTES = 64 * 1024
 PORTAL_FIELDS = (
     b"Strict-Transport-Security: max-age=31536000; includeSubDomains\r\n"
     b"X-Content-Type-Options: nosniff\r\n"
-    b"Referrer-Policy: no-referrer\r\n"
+    b"Referrer-Policy: same-origin\r\n"
     b"Origin-Agent-Cluster: ?1\r\n"
     b"Cross-Origin-Opener-Policy: same-origin\r\n"
     b"Cross-Origin-Resource-Policy: same-origin\r\n"
@@ -40,18 +40,8 @@ PORTAL_FIELDS = (
 _KEPT = ((b"content-type", b"Content-Type: "), (b"location", b"Location: "))
 
 
-@implementer(IAddress)
-@frozen
-class PortalPeer:
-    """
-    Who asks the portal, as `request.transport.getPeer()` gives it to a page.
-
-    :ivar host: the browser's address as text.
-    :ivar port: twisted.web reads it.
-    """
-
-    host: str
-    port: int = 0
+CLEARS = frozenset({"portal.sign-out", "sandbox.bye"})
+"""Routes after which a browser keeps nothing of the origin (W3C Clear Site Data)."""
 
 
 @implementer(ILink)
@@ -89,7 +79,13 @@ class PortalChannel:
             lines.append(b"Origin: " + origin)
         lines += head.passing
         most = BODY_BYTES if allowed.body_bytes is None else allowed.body_bytes
-        return Plan(_AskedBy(self._link, PortalPeer(asker.address)), OWNER, None, lines, most)
+        return Plan(
+            _AskedBy(self._link, PortalPeer(asker.address, allowed.visitor, allowed.sandbox, head.read.get(b"cookie"))),
+            OWNER,
+            None,
+            lines,
+            most,
+        )
 
     def answer(self, head: ResponseHead, allowed: Allowed) -> list[bytes]:
         """See `Forwarding.answer`; the portal is ours, so that its cookies pass as they are."""
@@ -97,7 +93,9 @@ class PortalChannel:
         lines = [STATUS_LINES[head.status]]
         lines += [name + read[lower] for lower, name in _KEPT if lower in read]
         lines += head.passing
-        lines += [b"Set-Cookie: " + cookie for cookie in head.cookies if RESERVED in cookie.lower()]
+        lines += [b"Set-Cookie: " + cookie for cookie in head.cookies]
+        if allowed.route in CLEARS and head.status < 400:
+            lines.append(b'Clear-Site-Data: "cookies", "storage", "cache"')
         lines.append(PORTAL_FIELDS)
         return lines
 

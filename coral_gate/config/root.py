@@ -20,6 +20,7 @@ from coral_gate.config.sections.links import LinksConfig, UnixLinkConfig
 from coral_gate.config.sections.listen import ListenConfig
 from coral_gate.config.sections.log import LogConfig
 from coral_gate.config.sections.sandbox import SandboxConfig
+from coral_gate.config.sections.sessions import SessionsConfig
 from coral_gate.config.sections.tls import TLSConfig
 from coral_gate.config.tables import Table, Tables
 
@@ -84,6 +85,7 @@ class Config:
     limits: LimitsConfig = field(factory=LimitsConfig, metadata=key("limits", Table(LimitsConfig), "", since="0.1"))
     links: LinksConfig = field(factory=LinksConfig, metadata=key("links", Table(LinksConfig), "", since="0.1"))
     sandboxes: tuple[SandboxConfig, ...] = field(default=(), metadata=key("sandbox", Tables(Table(SandboxConfig)), "", since="0.1"))
+    sessions: SessionsConfig = field(factory=SessionsConfig, metadata=key("sessions", Table(SessionsConfig), "", since="0.1"))
     log: LogConfig = field(factory=LogConfig, metadata=key("log", Table(LogConfig), "", since="0.1"))
 
     RULES: ClassVar[tuple[Rule, ...]] = (

@@ -7,7 +7,7 @@ from __future__ import annotations
 import enum
 import itertools
 import secrets
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Coroutine, Mapping
 
 from attrs import Factory as attrs_factory
 from attrs import define, field
@@ -15,6 +15,7 @@ from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IAddress, IHandshakeListener, IPushProducer, ITransport
 from twisted.internet.protocol import Factory
 from twisted.internet.protocol import Protocol as TwistedProtocol
+from twisted.logger import Logger
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
@@ -25,13 +26,13 @@ from coral_gate.edge.deadlines import NEVER, Deadlines, ticks
 from coral_gate.edge.exchange import Exchange
 from coral_gate.edge.limits import ConnectionCaps, address_text, unsent_bytes
 from coral_gate.edge.upstream import UpstreamPool
-from coral_gate.errors import Fault, TooSlow, UpstreamTooSlow
-from coral_gate.gate.judge import Judge
-from coral_gate.gate.policy import Refusal
+from coral_gate.errors import Fault, TooSlow, Unavailable, UpstreamTooSlow
+from coral_gate.gate.judge import Decision, Judge, Later
+from coral_gate.gate.policy import Redirect, Refusal
 from coral_gate.http1.body import Piece
 from coral_gate.http1.head import HeadLimits, RequestHead, find_head, read_request
 from coral_gate.http1.rules import RefusedRequest
-from coral_gate.model import Asker, ChannelKind
+from coral_gate.model import Allowed, Asker, ChannelKind
 
 
 class _Wait(enum.Enum):
@@ -39,6 +40,7 @@ class _Wait(enum.Enum):
 
     HANDSHAKE = "handshake_s"
     HEAD = "head_s"
+    DECISION = "decide_s"
     IDLE = "idle_s"
     BODY = "body_stall_s"
     CONNECT = "upstream_connect_s"
@@ -48,7 +50,7 @@ class _Wait(enum.Enum):
     LINGER = "linger_s"
 
 
-_HOLD_UPSTREAM, _HOLD_FULL, _HOLD_STASH = 1, 2, 4
+_HOLD_UPSTREAM, _HOLD_FULL, _HOLD_STASH, _HOLD_DECISION = 1, 2, 4, 8
 
 
 @define
@@ -138,6 +140,8 @@ class FrontConnection(TwistedProtocol):
         self._holds = 0
         self._closing = False
         self._reading = False
+        self._deciding = False
+        self._decision: Deferred[Decision] | None = None
         self._full = False
         self._wait = _Wait.HANDSHAKE
         self._mark = 0
@@ -163,8 +167,8 @@ class FrontConnection(TwistedProtocol):
         """Bytes of the browser: a head, content, or nothing that we want any more."""
         if self._exchange is not None:
             self._exchange.from_client(data)
-        elif self._full:
-            self.stash(data)  # what is answered would only wait in memory
+        elif self._full or self._deciding:
+            self.stash(data)  # what is answered now would only wait in memory, or come out of turn
         elif not self._closing:
             self._read_heads(data)
 
@@ -173,9 +177,7 @@ class FrontConnection(TwistedProtocol):
         self._closing = True
         self._door.deadlines.forget(self)
         self._door.caps.leave(self.asker.address)
-        exchange, self._exchange = self._exchange, None
-        if exchange is not None:
-            exchange.abandon()
+        self._give_up()
         self._door.gone(self)
 
     def pauseProducing(self) -> None:
@@ -203,7 +205,7 @@ class FrontConnection(TwistedProtocol):
 
     def _next(self) -> None:
         """Go on with what came after the last request."""
-        if self._reading or self._closing or self._full or self._exchange is not None:
+        if self._reading or self._closing or self._full or self._deciding or self._exchange is not None:
             return
         data, self._stash = self._stash, b""
         self._unhold(_HOLD_UPSTREAM | _HOLD_FULL | _HOLD_STASH)
@@ -215,7 +217,7 @@ class FrontConnection(TwistedProtocol):
         self._reading = True
         try:
             while data and self._read_head(data) and self._exchange is None and not self._closing:
-                if self._full:
+                if self._full or self._deciding:
                     break
                 data, self._stash = self._stash, b""
                 self._unhold(_HOLD_STASH)
@@ -242,15 +244,59 @@ class FrontConnection(TwistedProtocol):
         return True
 
     def _begin(self, head: RequestHead, rest: Piece) -> None:
-        door = self._door
-        door.counters.requests += 1
+        self._door.counters.requests += 1
         self.asker.requests += 1
-        decision = door.judge.judge(head, self._server_name)
-        if isinstance(decision, Refusal):
-            self._refuse_head(decision, head, rest)
+        decision = self._door.judge.judge(head, self._server_name, self.asker)
+        if isinstance(decision, Coroutine):
+            self._begin_later(head, rest, decision)
+        else:
+            self._decided(decision, head, rest)
+
+    def _begin_later(self, head: RequestHead, rest: Piece, decision: Later) -> None:
+        """The store is asked: read nothing meanwhile."""
+        self._deciding = True
+        if rest:
+            self._stash = rest
+        self._hold(_HOLD_DECISION)
+        self._arm(_Wait.DECISION)
+        self._decision = Deferred.fromCoroutine(_asked(decision))
+        self._decision.addCallbacks(self._decided_late, self._undecided, (head,), {}, (head,), {})
+
+    def _decided_late(self, decision: Decision, head: RequestHead) -> None:
+        self._deciding, self._decision = False, None
+        if self._closing:
             return
-        self._exchange = exchange = Exchange(self, door.pool, door.channels[decision.channel], head, decision)
-        exchange.begin(rest)
+        rest, self._stash = self._stash, b""
+        self._holds &= ~_HOLD_STASH
+        before, self._reading = self._reading, True  # what is answered at once must not begin the next request from here
+        try:
+            self._decided(decision, head, rest)
+        finally:
+            self._reading = before
+        self._unhold(_HOLD_DECISION)
+        self._next()
+
+    def _undecided(self, failure: Failure, head: RequestHead) -> None:
+        """Nobody can say who asks: nobody may pass."""
+        self._deciding, self._decision = False, None
+        if self._closing:
+            return
+        if not failure.check(Fault):
+            _log.failure("a decision failed in a way that it does not say it can", failure)
+        fault = failure.value if isinstance(failure.value, Fault) else Unavailable()
+        self._count_refusal(type(fault).__name__)
+        self._answer(fault.status, fault.sentence, head, keep=False)
+        self._close()
+
+    def _decided(self, decision: Decision, head: RequestHead, rest: Piece) -> None:
+        door = self._door
+        if isinstance(decision, Allowed):
+            self._exchange = exchange = Exchange(self, door.pool, door.channels[decision.channel], head, decision)
+            exchange.begin(rest)
+        elif isinstance(decision, Redirect):
+            self._redirect(decision, head, rest)
+        else:
+            self._refuse_head(decision, head, rest)
 
     # -- the exchange's side -------------------------------------------------------------------------------------------
 
@@ -336,11 +382,18 @@ class FrontConnection(TwistedProtocol):
 
     def abort(self) -> None:
         """Close at once."""
-        exchange, self._exchange = self._exchange, None
         self._closing = True
+        self._give_up()
+        self.transport.abortConnection()  # type: ignore[attr-defined]  # every stream's transport has it
+
+    def _give_up(self) -> None:
+        """Whatever is being done for this connection is done for nobody."""
+        decision, self._decision = self._decision, None
+        if decision is not None:
+            decision.cancel()
+        exchange, self._exchange = self._exchange, None
         if exchange is not None:
             exchange.abandon()
-        self.transport.abortConnection()  # type: ignore[attr-defined]  # every stream's transport has it
 
     # -- refusing ------------------------------------------------------------------------------------------------------
 
@@ -357,6 +410,18 @@ class FrontConnection(TwistedProtocol):
         self._count_refusal(refusal.word)
         keep = head.keep_alive and not head.has_content and not self._door.leaving and refusal is not Refusal.NOT_OURS
         self._answer(refusal.status, refusal.sentence, head, keep)
+        self._answered(keep, rest)
+
+    def _redirect(self, redirect: Redirect, head: RequestHead, rest: Piece) -> None:
+        """Send the browser elsewhere."""
+        keep = head.keep_alive and not head.has_content and not self._door.leaving
+        cookies = () if redirect.cookie is None else (("Set-Cookie", redirect.cookie.decode("ascii")),)
+        fields = (("Location", redirect.location.decode("ascii")), *cookies)
+        self.transport.write(answer(303, "", self._request_id(), html=False, keep_alive=keep, bodyless=False, fields=fields))
+        self._answered(keep, rest)
+
+    def _answered(self, keep: bool, rest: Piece) -> None:
+        """The gate itself has answered."""
         if not keep:
             self._close()
             return
@@ -415,6 +480,8 @@ class FrontConnection(TwistedProtocol):
             exchange.fail(UpstreamTooSlow("upstream-takes-nothing") if self._holds & _HOLD_FULL else TooSlow("body-too-slow"))
         elif wait in (_Wait.CONNECT, _Wait.ANSWER, _Wait.CONTENT) and exchange is not None:
             exchange.fail(UpstreamTooSlow(f"deadline-{wait.name.lower()}"))
+        elif wait is _Wait.DECISION and self._decision is not None:
+            self._decision.cancel()
         elif wait is _Wait.HEAD and self._buffer:
             self._count_refusal("head-too-slow")
             self._answer(TooSlow.status, TooSlow.sentence, None, keep=False)
@@ -477,3 +544,10 @@ class FrontFactory(Factory):
             self.door.counters.capped += 1
             return None
         return FrontConnection(self.door, address, self._tls)
+
+
+async def _asked(decision: Later) -> Decision:
+    return await decision
+
+
+_log = Logger()

@@ -4,11 +4,25 @@ The judge: who is asking, for which route, and whether they may. Every way in is
 
 from __future__ import annotations
 
-from coral_gate.gate.origins import Origins, same_origin
-from coral_gate.gate.policy import Refusal, decide
-from coral_gate.gate.routes import RouteTable
+from collections.abc import Coroutine
+from typing import Any, TypeAlias
+from urllib.parse import quote
+
+from coral_gate.gate.handoff import browser_binding, safe_path, start_location
+from coral_gate.gate.origins import Origins, Place, Side, same_origin
+from coral_gate.gate.policy import Redirect, Refusal, decide
+from coral_gate.gate.routes import Guard, Route, RouteTable
+from coral_gate.gate.sessions import Sessions, Unknown
+from coral_gate.gate.tokens import BROWSER_COOKIE, PORTAL_COOKIE, SANDBOX_COOKIE, cookie_token, new_token, set_cookie
 from coral_gate.http1.head import RequestHead
-from coral_gate.model import Allowed, ChannelKind, SandboxId
+from coral_gate.model import Allowed, Asker, ChannelKind, SandboxId
+from coral_gate.visitor import Guest, Visitor
+
+Decision: TypeAlias = Allowed | Refusal | Redirect
+Later: TypeAlias = Coroutine[Any, Any, Decision]
+"""A decision for which the store has to be asked."""
+
+_BROWSER_COOKIE_S = 120
 
 
 class Judge:
@@ -19,23 +33,29 @@ class Judge:
     :param open_sandboxes: sandboxes that anyone may use, for trying out.
     """
 
-    __slots__ = ("_channels", "_open", "_origins", "_routes")
+    __slots__ = ("_channels", "_open", "_origins", "_routes", "_sessions")
 
     def __init__(
-        self, origins: Origins, routes: RouteTable, channels: frozenset[ChannelKind], open_sandboxes: frozenset[SandboxId]
+        self,
+        origins: Origins,
+        routes: RouteTable,
+        sessions: Sessions,
+        channels: frozenset[ChannelKind],
+        open_sandboxes: frozenset[SandboxId],
     ) -> None:
         self._origins = origins
         self._routes = routes
+        self._sessions = sessions
         self._channels = channels
         self._open = open_sandboxes
 
     def for_channels(self, channels: frozenset[ChannelKind]) -> Judge:
         """The same judge for a door that serves these channels alone."""
-        return Judge(self._origins, self._routes, channels, self._open)
+        return Judge(self._origins, self._routes, self._sessions, channels, self._open)
 
-    def judge(self, head: RequestHead, server_name: bytes | None) -> Allowed | Refusal:
+    def judge(self, head: RequestHead, server_name: bytes | None, asker: Asker) -> Decision | Later:
         """
-        Decide on one request.
+        Decide on one request: at once where memory knows who asks.
 
         :param server_name: the name that the TLS connection was opened for, or None without TLS.
         """
@@ -45,19 +65,83 @@ class Judge:
         route = self._routes.find(place.side, head.path)
         if route is not None and route.channel not in self._channels:
             return Refusal.CHANNEL
-        refusal = decide(route, head.method, same_origin(place, head.method, head.read), place.sandbox in self._open)
-        if refusal is not None:
-            return refusal
-        if _wants_websocket(head):
-            return Refusal.UPGRADE
-        assert route is not None  # decide() refuses a request without one
-        return Allowed(route.name, route.channel, place.authority, place.sandbox, route.body_bytes)
+        if route is None or route.guard is Guard.PUBLIC or place.sandbox in self._open:
+            return self._decide(head, place, route, None, known=place.sandbox in self._open)
+        if route.guard is Guard.SESSION:
+            return self._with_session(head, place, route)
+        return self._with_guest(head, place, route, asker)
 
     def methods(self, head: RequestHead) -> frozenset[bytes]:
         """What the route of a request takes, for the Allow field of a 405 (RFC 9110 §15.5.6)."""
         place = self._origins.place(head.host)
         route = self._routes.find(place.side, head.path) if place is not None else None
         return route.methods if route is not None else frozenset()
+
+    # -- who -----------------------------------------------------------------------------------------------------------
+
+    def _with_session(self, head: RequestHead, place: Place, route: Route) -> Decision | Later:
+        token = cookie_token(head.read.get(b"cookie"), PORTAL_COOKIE)
+        visitor = self._sessions.cached(token) if token is not None else None
+        if isinstance(visitor, Unknown):
+            assert token is not None  # without one the answer is known: nobody
+            return self._find_session(head, place, route, token)
+        return self._decide(head, place, route, visitor, known=visitor is not None)
+
+    async def _find_session(self, head: RequestHead, place: Place, route: Route, token: bytes) -> Decision:
+        visitor = await self._sessions.find(token)
+        return self._decide(head, place, route, visitor, known=visitor is not None)
+
+    def _with_guest(self, head: RequestHead, place: Place, route: Route, asker: Asker) -> Decision | Later:
+        token = cookie_token(head.read.get(b"cookie"), SANDBOX_COOKIE)
+        guest = self._sessions.cached_guest(token) if token is not None else None
+        if isinstance(guest, Unknown):
+            assert token is not None  # without one the answer is known: nobody
+            return self._find_guest(head, place, route, token, asker)
+        return self._decide_guest(head, place, route, guest, asker)
+
+    async def _find_guest(self, head: RequestHead, place: Place, route: Route, token: bytes, asker: Asker) -> Decision:
+        return self._decide_guest(head, place, route, await self._sessions.find_guest(token), asker)
+
+    def _decide_guest(self, head: RequestHead, place: Place, route: Route, guest: Guest | None, asker: Asker) -> Decision:
+        visitor = guest.visitor if guest is not None and guest.sandbox == place.sandbox else None
+        decision = self._decide(head, place, route, visitor, known=visitor is not None)
+        if visitor is not None and place.sandbox is not None and isinstance(decision, Allowed):
+            self._sessions.audit.count_allowed(visitor.session, place.sandbox, visitor.who, asker.address)
+        return decision
+
+    # -- whether -------------------------------------------------------------------------------------------------------
+
+    def _decide(self, head: RequestHead, place: Place, route: Route | None, visitor: Visitor | None, known: bool) -> Decision:
+        refusal = decide(route, head.method, same_origin(place, head.method, head.read), known)
+        if refusal is Refusal.SIGN_IN and _is_visit(head):
+            return self._ask_to_sign_in(head, place)
+        if refusal is not None:
+            return refusal
+        if _wants_websocket(head):
+            return Refusal.UPGRADE
+        assert route is not None  # decide() refuses a request without one
+        return Allowed(route.name, route.channel, place.authority, place.sandbox, route.body_bytes, visitor)
+
+    def _ask_to_sign_in(self, head: RequestHead, place: Place) -> Redirect:
+        """A person's visit goes to the sign-in page, or to the portal that hands it over, and comes back afterwards."""
+        if place.side is Side.PORTAL or place.sandbox is None:
+            next_path = safe_path(head.target)
+            return Redirect(b"/sign-in" if next_path == "/" else b"/sign-in?next=" + quote(next_path, safe="/").encode("ascii"))
+        token = cookie_token(head.read.get(b"cookie"), BROWSER_COOKIE)
+        fresh = new_token()
+        binding = browser_binding(token or fresh.reveal())
+        cookie = None if token else set_cookie(BROWSER_COOKIE, fresh, _BROWSER_COOKIE_S)
+        return Redirect(start_location(self._origins.portal.origin, place.sandbox, binding, head.target), cookie)
+
+
+def _is_visit(head: RequestHead) -> bool:
+    """Whether a person waits for a page, as far as a browser says; anything else gets 401, and a POST never becomes a GET."""
+    if head.method != b"GET":
+        return False
+    mode = head.read.get(b"sec-fetch-mode")
+    if mode is not None:
+        return mode == b"navigate" and head.read.get(b"sec-fetch-dest") == b"document"
+    return b"text/html" in (head.value(b"accept") or b"")
 
 
 def _wants_websocket(head: RequestHead) -> bool:

@@ -26,23 +26,39 @@ class Refusal(enum.Enum):
         self.sentence = sentence
 
 
-def decide(route: Route | None, method: bytes, same_origin: bool, sandbox_open: bool) -> Refusal | None:
+def decide(route: Route | None, method: bytes, same_origin: bool, known: bool) -> Refusal | None:
     """
     Decide on a request.
 
-    The answers for a sandbox that does not exist and for one that the principal may not use are the same.
+    Who is asking comes first: nobody learns from a refusal what only somebody who is signed in may know. The answers for a
+    sandbox that does not exist and for one that the principal may not use are the same.
 
     :param method: the request's.
     :param same_origin: see `origins.same_origin`.
-    :param sandbox_open: the place is a sandbox that is configured to be open to anyone, for trying out.
+    :param known: what the route's guard asks for is there; a public route asks for nothing.
     :return: None where it may pass.
     """
     if route is None:
         return Refusal.NO_ROUTE
-    if route.guard is Guard.OPEN_SANDBOX and not sandbox_open:
+    if route.guard is not Guard.PUBLIC and not known:
         return Refusal.SIGN_IN
     if method not in route.methods:
         return Refusal.METHOD
     if not same_origin:
         return Refusal.CROSS_SITE
     return None
+
+
+class Redirect:
+    """
+    Send the browser elsewhere instead (303: with GET, and no method is ever repeated; RFC 9110 §15.4.4).
+
+    :ivar location: a path or an absolute URL.
+    :ivar cookie: a Set-Cookie value, or None.
+    """
+
+    __slots__ = ("cookie", "location")
+
+    def __init__(self, location: bytes, cookie: bytes | None = None) -> None:
+        self.location = location
+        self.cookie = cookie

@@ -17,7 +17,8 @@ class Guard(enum.Enum):
     """What a request must have to pass."""
 
     PUBLIC = "public"
-    OPEN_SANDBOX = "open-sandbox"
+    SESSION = "session"
+    SANDBOX = "sandbox"
 
 
 READS = frozenset({b"GET", b"HEAD"})
@@ -46,14 +47,33 @@ class Route:
     body_bytes: int | None = None
 
 
+_PORTAL, _PAGE = Side.PORTAL, ChannelKind.PORTAL
+_POST = frozenset({b"POST"})
+
 ROUTES: tuple[Route, ...] = (
-    Route("portal.home", Side.PORTAL, b"/", READS, ChannelKind.PORTAL, Guard.PUBLIC, body_bytes=0),
-    Route("portal.static", Side.PORTAL, b"/static/", READS, ChannelKind.PORTAL, Guard.PUBLIC, subtree=True, body_bytes=0),
-    Route("portal.favicon", Side.PORTAL, b"/favicon.ico", READS, ChannelKind.PORTAL, Guard.PUBLIC, body_bytes=0),
-    Route("portal.robots", Side.PORTAL, b"/robots.txt", READS, ChannelKind.PORTAL, Guard.PUBLIC, body_bytes=0),
-    Route("sandbox.http", Side.SANDBOX, b"/", ANY, ChannelKind.HTTP, Guard.OPEN_SANDBOX, subtree=True),
+    Route("portal.home", _PORTAL, b"/", READS, _PAGE, Guard.SESSION, body_bytes=0),
+    Route("portal.sessions", _PORTAL, b"/sessions", READS, _PAGE, Guard.SESSION, body_bytes=0),
+    Route("portal.session-end", _PORTAL, b"/sessions/end", _POST, _PAGE, Guard.SESSION, body_bytes=1024),
+    Route("portal.sessions-end-others", _PORTAL, b"/sessions/end-others", _POST, _PAGE, Guard.SESSION, body_bytes=1024),
+    Route("portal.sign-out", _PORTAL, b"/sign-out", _POST, _PAGE, Guard.SESSION, body_bytes=1024),
+    Route("portal.hand-off", _PORTAL, b"/handoff", frozenset({b"GET"}), _PAGE, Guard.SESSION, body_bytes=0),
+    Route("portal.sign-in", _PORTAL, b"/sign-in", READS, _PAGE, Guard.PUBLIC, body_bytes=0),
+    Route("portal.sign-in-start", _PORTAL, b"/sign-in/start", _POST, _PAGE, Guard.PUBLIC, body_bytes=4096),
+    Route("portal.sign-in-callback", _PORTAL, b"/sign-in/callback", frozenset({b"GET"}), _PAGE, Guard.PUBLIC, body_bytes=0),
+    Route("portal.signed-out", _PORTAL, b"/signed-out", READS, _PAGE, Guard.PUBLIC, body_bytes=0),
+    Route("portal.static", _PORTAL, b"/static/", READS, _PAGE, Guard.PUBLIC, subtree=True, body_bytes=0),
+    Route("portal.favicon", _PORTAL, b"/favicon.ico", READS, _PAGE, Guard.PUBLIC, body_bytes=0),
+    Route("portal.robots", _PORTAL, b"/robots.txt", READS, _PAGE, Guard.PUBLIC, body_bytes=0),
+    Route("sandbox.enter", Side.SANDBOX, b"/.gate/enter", frozenset({b"GET"}), _PAGE, Guard.PUBLIC, body_bytes=0),
+    Route("sandbox.bye", Side.SANDBOX, b"/.gate/bye", frozenset({b"GET"}), _PAGE, Guard.PUBLIC, body_bytes=0),
+    Route("sandbox.http", Side.SANDBOX, b"/", ANY, ChannelKind.HTTP, Guard.SANDBOX, subtree=True),
 )
-"""Every way in."""
+"""Every way in, but for the built-in issuer."""
+
+LOCAL_ISSUER = Route(
+    "portal.local-issuer", _PORTAL, b"/local-issuer/", READS | _POST, _PAGE, Guard.PUBLIC, subtree=True, body_bytes=16 * 1024
+)
+"""The built-in issuer for trying out; a row of the table only where it is configured."""
 
 RESERVED = b".gate"
 """The first path segment that is the gate's own on a sandbox origin, in any case, and never forwarded."""

@@ -12,8 +12,7 @@ from twisted.internet.interfaces import IListeningPort, IProtocolFactory, IStrea
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
-EXIT_UNAVAILABLE = 69
-"""EX_UNAVAILABLE of sysexits(3)."""
+from coral_gate.operations.exits import EXIT_UNAVAILABLE
 
 
 class Listener(Service):

@@ -12,9 +12,9 @@ from twisted.internet.interfaces import IReactorTime
 from twisted.web.http import Request as BareRequest
 from twisted.web.resource import IResource, Resource
 from twisted.web.server import Request, Site
-from twisted.web.template import renderElement
 
-from coral_gate.portal.pages import Page, welcome
+from coral_gate.portal import visits
+from coral_gate.portal.services import PortalServices
 
 _KINDS = {".css": b"text/css; charset=utf-8", ".js": b"text/javascript; charset=utf-8", ".svg": b"image/svg+xml"}
 
@@ -23,25 +23,10 @@ class PortalSite(Site):
     """A site that writes no access log of its own, and shows nothing of an error to anyone."""
 
     displayTracebacks = False
+    noisy = False
 
     def log(self, request: BareRequest) -> None:
         """The edge counts requests."""
-
-
-class PageResource(Resource):
-    """One page."""
-
-    isLeaf = True
-
-    def __init__(self, page: Page) -> None:
-        super().__init__()
-        self._page = page
-
-    def render_GET(self, request: Request) -> object:
-        """The page, which no cache keeps."""
-        request.setHeader(b"Cache-Control", b"no-store")
-        request.setHeader(b"Content-Type", b"text/html; charset=utf-8")
-        return renderElement(request, self._page)
 
 
 class StaticFile(Resource):
@@ -64,24 +49,38 @@ class StaticFile(Resource):
         return self._content
 
 
-class Home(Resource):
-    """The root: the first page at `/` itself."""
+class Root(Resource):
+    """Every address by its whole path: the gate's route table has matched it already."""
 
-    def getChild(self, path: bytes, request: Request) -> IResource:
-        """The page at `/`; below it only what was put there."""
-        return PageResource(welcome()) if path == b"" and not request.postpath else super().getChild(path, request)
+    isLeaf = True
+
+    def __init__(self, pages: dict[bytes, IResource], local_issuer: IResource | None) -> None:
+        super().__init__()
+        self._pages = pages
+        self._local_issuer = local_issuer
+
+    def render(self, request: Request) -> bytes | int:
+        """The page at the path."""
+        page = self._pages.get(request.path)
+        if page is None and self._local_issuer is not None and request.path.startswith(b"/local-issuer/"):
+            page = self._local_issuer
+        if page is None:
+            request.setResponseCode(404)
+            return b""
+        answer: bytes | int = page.render(request)
+        return answer
 
 
-def build_site(reactor: IReactorTime) -> Site:
+def build_site(reactor: IReactorTime, services: PortalServices) -> Site:
     """The portal's site. Its owner calls `doStart` and `doStop`."""
-    root = Home()
-    static = Resource()
+    pages = visits.Visits(services).table()
     for name, content, kind in static_files(files("coral_gate.portal").joinpath("static")):
-        static.putChild(name.encode("ascii"), StaticFile(content, kind))
-    root.putChild(b"static", static)
-    root.putChild(b"robots.txt", StaticFile(b"User-agent: *\nDisallow: /\n", b"text/plain; charset=utf-8"))
+        pages[b"/static/" + name.encode("ascii")] = StaticFile(content, kind)
+    pages[b"/robots.txt"] = StaticFile(b"User-agent: *\nDisallow: /\n", b"text/plain; charset=utf-8")
     icon = files("coral_gate.portal").joinpath("static", "gate.svg").read_bytes()
-    root.putChild(b"favicon.ico", StaticFile(icon, _KINDS[".svg"]))
+    pages[b"/favicon.ico"] = StaticFile(icon, _KINDS[".svg"])
+    local = services.local_issuer
+    root = Root(pages, None if local is None else visits.LocalIssuerAddress(local))
     return PortalSite(root, reactor=reactor, timeout=60, parsePOSTFormSubmission=False)
 
 

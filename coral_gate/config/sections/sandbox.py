@@ -9,10 +9,11 @@ from attrs import field, frozen
 from coral_gate.config.definitions import key
 from coral_gate.config.kinds import Spelled, Switch
 from coral_gate.config.sections.links import LinkConfig, TCPLinkConfig, TLSLinkConfig, UnixLinkConfig
-from coral_gate.config.tables import Tagged
-from coral_gate.model import SandboxId, sandbox_id
+from coral_gate.config.tables import Table, Tagged
+from coral_gate.model import SandboxId, UserId, sandbox_id
 
 _NAME_CHARACTERS: Final = 64
+_SAID_CHARACTERS: Final = 255
 
 LINK: Final = Tagged[LinkConfig]("kind", {"tcp": TCPLinkConfig, "tls": TLSLinkConfig, "unix": UnixLinkConfig})
 
@@ -28,6 +29,31 @@ def _name(text: str) -> str:
     if not 1 <= len(text) <= _NAME_CHARACTERS or not text.isprintable() or text != text.strip():
         raise ValueError(f"A name is 1 to {_NAME_CHARACTERS} printable characters, with no blank at either end.")
     return text
+
+
+def _said(text: str) -> str:
+    if not 1 <= len(text) <= _SAID_CHARACTERS or not text.isascii() or not text.isprintable():
+        raise ValueError(f"1 to {_SAID_CHARACTERS} printable ASCII characters.")
+    return text
+
+
+@frozen(kw_only=True)
+class OwnerConfig:
+    """
+    Whose a sandbox is.
+
+    A person is an issuer and a subject there, never an e-mail address; `coral-gate user list` shows both.
+    """
+
+    issuer: str = field(
+        metadata=key("issuer", Spelled('an issuer such as "https://accounts.google.com"', _said, str), "As in `[sign_in]`.", since="0.1")
+    )
+    subject: str = field(metadata=key("subject", Spelled("a subject", _said, str), "The `sub` that the issuer gives them.", since="0.1"))
+
+    @property
+    def who(self) -> UserId:
+        """The person."""
+        return UserId(self.issuer, self.subject)
 
 
 @frozen(kw_only=True)
@@ -62,4 +88,8 @@ class SandboxConfig:
             """,
             since="0.1",
         ),
+    )
+    owner: OwnerConfig | None = field(
+        default=None,
+        metadata=key("owner", Table(OwnerConfig), "The one person who may use it.", since="0.1"),
     )

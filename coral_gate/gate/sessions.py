@@ -1,0 +1,263 @@
+"""
+Sessions: who a browser is, asked on every request and answered from memory while nothing has been revoked.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime, timedelta
+from typing import TypeVar
+
+from attrs import define, field
+from twisted.logger import Logger
+
+from coral_gate.audit.events import SessionEnded, SessionOpened
+from coral_gate.config.sections.sessions import SessionsConfig
+from coral_gate.errors import Unavailable
+from coral_gate.gate.tokens import digest_of, new_token
+from coral_gate.interfaces import IAuditSink, ISessionStore, IUserStore
+from coral_gate.model import Role, SandboxId, Secret
+from coral_gate.records import (
+    AsGate,
+    AsUser,
+    Because,
+    Capacity,
+    Session,
+    SessionId,
+    SessionLabel,
+    User,
+    UserRowId,
+    display_text,
+    new_session_id,
+)
+from coral_gate.visitor import Guest, Visitor
+
+_ASKED_AGAIN = 5
+"""How often the store is asked again where something was revoked while it answered."""
+
+_CACHED = 20_000
+"""How many answers are kept; the one that was asked for longest ago gives way."""
+
+_T = TypeVar("_T")
+_SESSIONS = AsGate(Capacity.SESSIONS)
+
+
+class Unknown:
+    """The answer is not in memory: ask the store."""
+
+
+UNKNOWN = Unknown()
+
+
+@define(eq=False)
+class Sessions:
+    """
+    Opens, checks and ends sessions.
+
+    A cached answer is used for `cache_s` seconds and never after the session was revoked here; `trusted` says whether
+    revocations made elsewhere are known to arrive.
+
+    :param now: seconds since the epoch: lifetimes outlast a restart, so they are counted on the wall clock.
+    :param monotonic: seconds that no step of the wall clock moves, for how long an answer is kept.
+    :ivar trusted: while False, every check asks the store.
+    """
+
+    store: ISessionStore
+    users: IUserStore
+    audit: IAuditSink
+    config: SessionsConfig
+    now: Callable[[], float]
+    monotonic: Callable[[], float]
+    trusted: bool = True
+    _epoch: int = field(default=0, init=False, repr=False)
+    _visitors: OrderedDict[bytes, Visitor] = field(factory=OrderedDict, init=False, repr=False)
+    _guests: OrderedDict[bytes, Guest] = field(factory=OrderedDict, init=False, repr=False)
+    _seen: dict[bytes, float] = field(factory=dict, init=False, repr=False)
+    _log = Logger()
+
+    # -- checking ------------------------------------------------------------------------------------------------------
+
+    def cached(self, token: bytes) -> Visitor | Unknown | None:
+        """Whose session a token is, from memory alone: None for nobody's any more, `UNKNOWN` where the store must be asked."""
+        visitor = self._visitors.get(digest_of(token))
+        if visitor is None or not self.trusted or self.monotonic() - visitor.fetched_at > self.config.cache_s:
+            return UNKNOWN
+        return self._alive(visitor)
+
+    def cached_guest(self, token: bytes) -> Guest | Unknown | None:
+        """The same for a token of a sandbox origin."""
+        guest = self._guests.get(digest_of(token))
+        if guest is None or not self.trusted or self.monotonic() - guest.fetched_at > self.config.cache_s:
+            return UNKNOWN
+        return guest if self._alive(guest.visitor) and not guest.over else None
+
+    async def find(self, token: bytes) -> Visitor | None:
+        """
+        Whose session a token is; asks the store.
+
+        :raises Unavailable: the store cannot say; nobody may be let in.
+        """
+        return await self.find_digest(digest_of(token))
+
+    async def find_digest(self, digest: bytes) -> Visitor | None:
+        """Whose session has this digest; asks the store."""
+        return await self._stable(lambda: self._find(digest))
+
+    async def find_guest(self, token: bytes) -> Guest | None:
+        """The same for a token of a sandbox origin."""
+        return await self._stable(lambda: self._find_guest(digest_of(token)))
+
+    async def _stable(self, ask: Callable[[], Awaitable[_T | None]]) -> _T | None:
+        """An answer during which nothing was revoked: else what was read may be from before."""
+        for _ in range(_ASKED_AGAIN):
+            epoch = self._epoch
+            answer = await ask()
+            if epoch == self._epoch:
+                return answer
+        raise Unavailable
+
+    async def _find(self, digest: bytes) -> Visitor | None:
+        epoch, fetched_at, session = self._epoch, self.monotonic(), await self.store.find(digest)
+        return await self._visitor(session, epoch, fetched_at) if session is not None else None
+
+    async def _find_guest(self, digest: bytes) -> Guest | None:
+        epoch, fetched_at, found = self._epoch, self.monotonic(), await self.store.find_child(digest)
+        visitor = await self._visitor(found[1], epoch, fetched_at) if found is not None else None
+        if found is None or visitor is None or epoch != self._epoch:
+            return None
+        guest = Guest(digest, found[0].sandbox, visitor, fetched_at)
+        _keep(self._guests, digest, guest)
+        return guest
+
+    def _alive(self, visitor: Visitor) -> Visitor | None:
+        now = self.now()
+        if not visitor.lives(now):
+            return None
+        visitor.seen_at = self._seen[visitor.digest] = now
+        return visitor
+
+    async def _visitor(self, session: Session, epoch: int, fetched_at: float) -> Visitor | None:
+        user = await self.users.get(_SESSIONS, session.user)
+        if user is None or user.disabled or epoch != self._epoch:
+            return None
+        visitor = Visitor(session, user, fetched_at)
+        visitor.seen_at = max(visitor.seen_at, self._seen.get(session.digest, 0.0))
+        _keep(self._visitors, session.digest, visitor)
+        return self._alive(visitor)
+
+    # -- opening and ending --------------------------------------------------------------------------------------------
+
+    async def open(
+        self, user: User, agent: str, address: str, auth_time: datetime | None, replaces: Visitor | None
+    ) -> tuple[Secret, Visitor]:
+        """
+        Open a session for somebody who has just signed in; recorded before it exists.
+
+        :param replaces: the session that this browser had: it ends, so that no token outlives a sign-in.
+        :return: the token for the cookie, and who it makes of the browser.
+        :raises AuditUnavailable: it could not be recorded; nobody was signed in.
+        """
+        token, now = new_token(), _utc(self.now())
+        session = Session(
+            id=new_session_id(),
+            digest=digest_of(token.reveal()),
+            user=user.id,
+            created_at=now,
+            last_seen_at=now,
+            absolute_expires_at=now + timedelta(seconds=self.config.absolute_s),
+            idle_s=round(self.config.idle_s),
+            auth_time=min(auth_time or now, now),
+            label=SessionLabel(display_text(agent, 120), address),
+        )
+        await self.audit.record(SessionOpened(who=user.who, address=address, session=session.id))
+        for ended in await self.store.create(session, self.config.most_per_user):
+            self.forget_session(ended)
+        if replaces is not None:
+            await self.end(replaces, "replaced", address)
+        visitor = Visitor(session, user, self.monotonic())
+        _keep(self._visitors, session.digest, visitor)
+        return token, visitor
+
+    async def end(self, visitor: Visitor, reason: str, address: str = "") -> None:
+        """End a session, with the sandbox sessions below it, at once."""
+        await self.audit.record(SessionEnded(who=visitor.who, address=address, session=visitor.session, reason=reason))
+        await self.store.end(visitor.digest, Because(reason, _utc(self.now())))
+        visitor.over = True
+        self.forget_session(visitor.session)
+
+    async def end_other(self, visitor: Visitor, session: SessionId, address: str) -> bool:
+        """End one of a visitor's own sessions by its public id; False where they have none of that id."""
+        await self.audit.record(SessionEnded(who=visitor.who, address=address, session=session, reason="ended-by-user"))
+        ended = await self.store.end_by_id(AsUser(visitor.user), session, Because("ended-by-user", _utc(self.now())))
+        self.forget_session(session)
+        return ended
+
+    async def end_others(self, visitor: Visitor, address: str) -> int:
+        """End all of a visitor's sessions but this one; gives how many."""
+        await self.audit.record(SessionEnded(who=visitor.who, address=address, session="all-others", reason="ended-by-user"))
+        ended = await self.store.end_all(AsUser(visitor.user), visitor.user, Because("ended-by-user", _utc(self.now())), visitor.session)
+        for one in [one for one in self._visitors.values() if one.user == visitor.user and one.session != visitor.session]:
+            self.forget_session(one.session)
+        return ended
+
+    async def list(self, visitor: Visitor) -> tuple[Session, ...]:
+        """A visitor's own sessions that live, the newest first."""
+        now = _utc(self.now())
+        return tuple(one for one in await self.store.list(AsUser(visitor.user), visitor.user) if not one.is_over(now))
+
+    async def role(self, visitor: Visitor) -> Role | None:
+        """The role that a visitor has at this moment, never from memory; None for one who is no user or disabled."""
+        user = await self.users.get(_SESSIONS, visitor.user)
+        return user.role if user is not None and not user.disabled else None
+
+    # -- forgetting ----------------------------------------------------------------------------------------------------
+
+    def forget_session(self, session: SessionId) -> None:
+        """A session has ended: its answers are dropped, and whoever holds its visitor sees that it is over."""
+        self._drop(lambda visitor: visitor.session == session)
+
+    def forget_user(self, user: UserRowId) -> None:
+        """Something about a user has changed: ask the store again for each of their sessions."""
+        self._drop(lambda visitor: visitor.user == user)
+
+    def forget_sandbox(self, sandbox: SandboxId) -> None:
+        """A sandbox is gone: its guests are no more."""
+        self._epoch += 1
+        for guest in [guest for guest in self._guests.values() if guest.sandbox == sandbox]:
+            guest.over = True
+            del self._guests[guest.digest]
+
+    def forget_all(self) -> None:
+        """Revocations may have been missed: trust no answer that is in memory."""
+        self._epoch += 1
+        self._visitors.clear()
+        self._guests.clear()
+
+    def _drop(self, doomed: Callable[[Visitor], bool]) -> None:
+        self._epoch += 1
+        for guest in [guest for guest in self._guests.values() if doomed(guest.visitor)]:
+            del self._guests[guest.digest]
+        for visitor in [visitor for visitor in self._visitors.values() if doomed(visitor)]:
+            visitor.over = True  # whoever holds it still asks again
+            del self._visitors[visitor.digest]
+
+    async def write_seen(self) -> None:
+        """Write when sessions were last seen; what could not be written is kept for the next time."""
+        seen, self._seen = self._seen, {}
+        try:
+            await self.store.touch_many({digest: _utc(at) for digest, at in seen.items()})
+        except Exception:
+            self._seen = {**seen, **self._seen}
+            raise
+
+
+def _keep(cache: OrderedDict[bytes, _T], digest: bytes, answer: _T) -> None:
+    cache[digest] = answer
+    cache.move_to_end(digest)
+    while len(cache) > _CACHED:
+        cache.popitem(last=False)
+
+
+def _utc(seconds: float) -> datetime:
+    return datetime.fromtimestamp(seconds, UTC)

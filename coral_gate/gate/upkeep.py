@@ -1,0 +1,105 @@
+"""
+What has to be done again and again: follow what was revoked elsewhere, write what was seen, delete what is over.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime
+
+from attrs import define, field
+from twisted.internet.defer import Deferred
+from twisted.internet.interfaces import IReactorTime
+from twisted.internet.task import LoopingCall
+from twisted.logger import Logger
+
+from coral_gate.gate.sessions import Sessions
+from coral_gate.interfaces import IHandoffStore, IRevocationLog, ISandboxStore
+from coral_gate.model import SandboxId
+from coral_gate.records import Revocation, RevocationKind, SessionId, UserRowId
+
+FOLLOW_S = 1.0
+"""How often the log of revocations is asked, which another process on this machine may have written."""
+LEASE_S = 10.0
+"""So long after the log was last heard, no answer is taken from memory any more."""
+WRITE_S = 30.0
+"""How often it is written when sessions were last seen."""
+PURGE_S = 600.0
+
+
+@define(eq=False)
+class Upkeep:
+    """
+    Follows revocations and keeps the stores tidy, while it runs.
+
+    :param clock: for the intervals; monotonic as far as the reactor's is.
+    """
+
+    revocations: IRevocationLog
+    sessions: Sessions
+    handoffs: IHandoffStore
+    sandboxes: ISandboxStore
+    clock: IReactorTime
+    _seq: int = field(default=-1, init=False)
+    _heard_at: float = field(default=0.0, init=False)
+    _loops: list[LoopingCall] = field(factory=list, init=False)
+    _log = Logger()
+
+    def start(self) -> None:
+        """Begin; no answer is taken from memory before the log was heard for the first time."""
+        self.sessions.trusted = False
+        for seconds, work in ((FOLLOW_S, self.follow), (WRITE_S, self.sessions.write_seen), (PURGE_S, self._purge)):
+            loop = LoopingCall(self._tolerating, work)
+            loop.clock = self.clock
+            loop.start(seconds, now=seconds == FOLLOW_S).addErrback(lambda failure: self._log.failure("upkeep ended", failure))
+            self._loops.append(loop)
+
+    async def stop(self) -> None:
+        """End, after writing once more when sessions were last seen."""
+        for loop in self._loops:
+            loop.stop()
+        self._loops.clear()
+        await self._tolerating_async(self.sessions.write_seen)
+
+    async def follow(self) -> None:
+        """Ask what was revoked since the last time, and drop every answer in memory that it touches."""
+        if self.sessions.monotonic() - self._heard_at > LEASE_S:
+            self.sessions.trusted = False
+        last = await self.revocations.last()
+        if last != self._seq:
+            found = await self.revocations.since(self._seq) if self._seq >= 0 else None
+            if found is None:
+                self.sessions.forget_all()
+                self._seq = last
+            else:
+                for revocation in found:
+                    self._apply(revocation)
+                    self._seq = revocation.seq
+        self._heard_at = self.sessions.monotonic()
+        self.sessions.trusted = True
+
+    def _apply(self, revocation: Revocation) -> None:
+        if revocation.kind is RevocationKind.SANDBOX:
+            self.sessions.forget_sandbox(SandboxId(revocation.subject))
+        elif revocation.kind in (RevocationKind.USER, RevocationKind.ROLE):
+            self.sessions.forget_user(UserRowId(revocation.subject))
+        elif revocation.kind is RevocationKind.SESSION:
+            self.sessions.forget_session(SessionId(revocation.subject))
+        else:
+            self.sessions.forget_user(revocation.user)
+
+    async def _purge(self) -> None:
+        now = datetime.fromtimestamp(self.sessions.now(), UTC)
+        await self.sessions.store.purge(now)
+        await self.handoffs.purge(now)
+        await self.sandboxes.purge(now)
+
+    def _tolerating(self, work: Callable[[], Awaitable[None]]) -> Deferred[None]:
+        return Deferred.fromCoroutine(self._tolerating_async(work))
+
+    async def _tolerating_async(self, work: Callable[[], Awaitable[None]]) -> None:
+        """A failure is for the log, and for the next time."""
+        try:
+            await work()
+        except Exception:  # whatever it is, the loop must go on, and the lease ends by itself
+            self._log.failure("upkeep could not be done and will be tried again")

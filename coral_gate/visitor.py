@@ -1,0 +1,65 @@
+"""
+Who asks, once that is known: a person in one browser.
+"""
+
+from __future__ import annotations
+
+from coral_gate.model import SandboxId, UserId
+from coral_gate.records import Session, SessionId, User, UserRowId
+
+
+class Visitor:
+    """
+    A person in one browser, for as long as their session lives.
+
+    :ivar session: the session's public id, for lists, logs and audit.
+    :ivar digest: of the session's token; never shown.
+    :ivar user: the user's row; `who` is issuer and subject, `name` and `email` are for display.
+    :ivar ends_at: when the session ends at the latest, seconds since the epoch.
+    :ivar seen_at: when the last request came.
+    :ivar auth_time: when they last proved who they are.
+    """
+
+    __slots__ = ("auth_time", "digest", "email", "ends_at", "fetched_at", "idle_s", "name", "over", "seen_at", "session", "user", "who")
+
+    def __init__(self, session: Session, user: User, fetched_at: float) -> None:
+        self.session: SessionId = session.id
+        self.digest: bytes = session.digest
+        self.user: UserRowId = user.id
+        self.who: UserId = user.who
+        self.name: str | None = user.name
+        self.email: str | None = user.email
+        self.ends_at = session.absolute_expires_at.timestamp()
+        self.idle_s = session.idle_s
+        self.seen_at = session.last_seen_at.timestamp()
+        self.auth_time = session.auth_time
+        self.fetched_at = fetched_at
+        self.over = False
+
+    def __repr__(self) -> str:
+        return f"<Visitor {self.session}>"
+
+    def lives(self, now: float) -> bool:
+        """Whether the session has neither ended nor run out."""
+        return not self.over and now < self.ends_at and now < self.seen_at + self.idle_s
+
+
+class Guest:
+    """
+    A visitor at one sandbox's origin.
+
+    :ivar sandbox: the only one that this token is for.
+    """
+
+    __slots__ = ("digest", "fetched_at", "over", "sandbox", "visitor")
+
+    def __init__(self, digest: bytes, sandbox: SandboxId, visitor: Visitor, fetched_at: float) -> None:
+        self.digest = digest
+        self.sandbox = sandbox
+        self.visitor = visitor
+        self.fetched_at = fetched_at
+        self.over = False
+
+    def lives(self, now: float) -> bool:
+        """Whether neither it nor its parent has ended or run out."""
+        return not self.over and self.visitor.lives(now)
