@@ -83,10 +83,11 @@ def seal(key: Secret, key_version: int, plaintext: Secret | bytes, binding: Bind
     :param nonce: 12 fresh random bytes, never used with this key before.
     :raises ValueError: a length or the version is out of bounds; the text holds no part of the values.
     """
-    clear = plaintext.reveal() if isinstance(plaintext, Secret) else plaintext
-    _check_lengths(key, key_version, clear, nonce)
+    # What is sealed stays out of this frame's variables: tools that report errors show those.
+    hidden = plaintext if isinstance(plaintext, Secret) else Secret(plaintext)
+    _check_lengths(key, key_version, hidden, nonce)
     fixed = bytes((_FORMAT, _AES_256_GCM)) + key_version.to_bytes(4, "big")
-    return fixed + nonce + AESGCM(key.reveal()).encrypt(nonce, clear, fixed + binding.encode())
+    return fixed + nonce + AESGCM(key.reveal()).encrypt(nonce, hidden.reveal(), fixed + binding.encode())
 
 
 def open_sealed(key: Secret, key_version: int, sealed: bytes, binding: Binding) -> Secret:
@@ -118,12 +119,12 @@ def stated_key_version(sealed: bytes) -> int:
     return int.from_bytes(sealed[2:_FIXED_BYTES], "big")
 
 
-def _check_lengths(key: Secret, key_version: int, clear: bytes, nonce: bytes) -> None:
+def _check_lengths(key: Secret, key_version: int, plaintext: Secret, nonce: bytes) -> None:
     if len(key.reveal()) != KEY_BYTES:
         raise ValueError(f"a key is {KEY_BYTES} bytes")
     if not 1 <= key_version <= MAX_KEY_VERSION:
         raise ValueError(f"a key's version is 1 to {MAX_KEY_VERSION}")
-    if len(clear) > MAX_PLAINTEXT_BYTES:
+    if len(plaintext.reveal()) > MAX_PLAINTEXT_BYTES:
         raise ValueError(f"a sealed value holds at most {MAX_PLAINTEXT_BYTES} bytes")
     if len(nonce) != NONCE_BYTES:
         raise ValueError(f"a nonce is {NONCE_BYTES} bytes")

@@ -49,7 +49,21 @@ def parse_master_keys(source: Secret) -> MasterKeys:
 
     :raises UnfitMasterKey: anything in it is not as this module's description says.
     """
-    raw = source.reveal()
+    try:
+        return _parse(source.reveal())
+    except UnfitMasterKey as error:
+        why = str(error)
+    # Raised anew, without the frames that have the keys in their variables: tools that report errors show those.
+    raise UnfitMasterKey(why)
+
+
+def show_master_keys(keys: MasterKeys) -> Secret:
+    """Write master keys as `parse_master_keys` reads them: a line for each version, the current one first."""
+    order = [keys.current, *sorted((version for version in keys.keys if version != keys.current), reverse=True)]
+    return Secret(b"".join(b"%d:%s\n" % (version, keys.keys[version].reveal().hex().encode()) for version in order))
+
+
+def _parse(raw: bytes) -> MasterKeys:
     if len(raw) == KEY_BYTES:
         return MasterKeys(1, {1: Secret(_strong(raw, 1))})
     if len(raw) > _MAX_BYTES:
@@ -62,12 +76,6 @@ def parse_master_keys(source: Secret) -> MasterKeys:
         number, line = lines[0]
         return MasterKeys(1, {1: _key(line, number)})
     return _versions(lines)
-
-
-def show_master_keys(keys: MasterKeys) -> Secret:
-    """Write master keys as `parse_master_keys` reads them: a line for each version, the current one first."""
-    order = [keys.current, *sorted((version for version in keys.keys if version != keys.current), reverse=True)]
-    return Secret(b"".join(b"%d:%s\n" % (version, keys.keys[version].reveal().hex().encode()) for version in order))
 
 
 def _versions(lines: list[tuple[int, bytes]]) -> MasterKeys:
