@@ -70,7 +70,9 @@ class Stage:
 
     def sign_in(self, user: User, replaces: Visitor | None = None) -> tuple[bytes, Visitor]:
         """A session of theirs, and its token."""
-        token, visitor = now(self.sessions.open(user, "Browser", "192.0.2.1", None, replaces))  # type: ignore[misc]  # what open() gives
+        opened = now(self.sessions.open(user, "Browser", "192.0.2.1", None, replaces))
+        assert isinstance(opened, tuple)
+        token, visitor = opened
         return token.reveal(), visitor
 
     def find(self, token: bytes) -> Visitor | None:
