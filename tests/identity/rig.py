@@ -13,11 +13,11 @@ from urllib.parse import parse_qsl, urlencode
 from attrs import define, evolve, field
 
 from coral_gate.identity.attempts import MemorySignInAttempts
-from coral_gate.identity.flow import SignedIn, SignInFlow
 from coral_gate.identity.oidc import openid_provider
 from coral_gate.identity.policy import sign_in_policy
 from coral_gate.identity.settings import ClientSettings
 from coral_gate.interfaces import IHTTPClient
+from tests.identity.gate_flow import SignedIn, SignInFlow
 from tests.identity.tampering import Tampering
 from tests.identity.wall_clock import WallClock
 

@@ -1,5 +1,5 @@
 """
-A sign-in from its beginning to its end, as the gate's two routes use it.
+A sign-in from its beginning to its end, as a gate does it: attempts are stored, and spent before they are judged.
 """
 
 from __future__ import annotations
