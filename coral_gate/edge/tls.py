@@ -126,6 +126,7 @@ class TLSFrontFactory(TLSMemoryBIOFactory):
     """TLS around a front factory; a connection that it refuses is closed before a handshake."""
 
     noisy = False
+    protocol = TLSMemoryBIOProtocol  # not the one that gathers small writes for a turn: what we write is whole already
 
     def __init__(self, certificates: Certificates, front: FrontFactory) -> None:
         super().__init__(certificates, isClient=False, wrappedFactory=front)
