@@ -449,7 +449,7 @@ class IAuditSink(Interface):
 
     def count_allowed(session: str, sandbox: SandboxId, who: UserId, address: str) -> None:
         """
-        Count a further allowed request of a session to a sandbox; costs an increment, never fails.
+        Count a further allowed request of a session to a sandbox; costs an increment, works while nothing can be recorded.
 
         One `request.counted` a minute says how many; a crash loses at most that minute.
 
@@ -458,12 +458,13 @@ class IAuditSink(Interface):
 
     def count_refused(kind: type[Refusal], address: str, reason: str) -> None:
         """
-        Count a refusal to someone we do not know; never fails.
+        Count a refusal to someone we do not know; works while nothing can be recorded.
 
         One event a second says how many, for each kind, reason and address (of IPv6 the /64); of too many different
         ones, one event a minute for each kind says how many more.
 
         :param reason: a machine word.
+        :raises ValueError: the reason is none.
         """
 
     def ready() -> str | None:
