@@ -58,8 +58,8 @@ class MemoryLink:
         :param peer: what the server's protocol sees as `transport.getPeer()`; any object.
         :raises UpstreamUnreachable: the service takes no connection, or `factory` wants none.
         """
-        client = factory.buildProtocol(self._here)  # type: ignore[arg-type]  # an end in memory is named by any object
-        server = self._server_factory.buildProtocol(peer)  # type: ignore[arg-type]  # as above
+        server = self._server_factory.buildProtocol(peer)  # type: ignore[arg-type]  # an end in memory is named by any object
+        client = None if server is None else factory.buildProtocol(self._here)  # type: ignore[arg-type]  # as above
         if client is None or server is None:
             raise UpstreamUnreachable
         join(self._reactor, client, server, here=self._here, peer=peer)
