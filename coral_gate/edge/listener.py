@@ -11,7 +11,7 @@ from collections.abc import Callable, Coroutine, Mapping
 
 from attrs import Factory as attrs_factory
 from attrs import define, field
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.interfaces import IAddress, IHandshakeListener, IPushProducer, ITransport
 from twisted.internet.protocol import Factory
 from twisted.internet.protocol import Protocol as TwistedProtocol
@@ -50,7 +50,7 @@ class _Wait(enum.Enum):
     LINGER = "linger_s"
 
 
-_HOLD_UPSTREAM, _HOLD_FULL, _HOLD_STASH, _HOLD_DECISION = 1, 2, 4, 8
+_HOLD_UPSTREAM, _HOLD_FULL, _HOLD_STASH, _HOLD_DECISION, _HOLD_ANY = 1, 2, 4, 8, 15
 
 
 @define
@@ -208,7 +208,7 @@ class FrontConnection(TwistedProtocol):
         if self._reading or self._closing or self._full or self._deciding or self._exchange is not None:
             return
         data, self._stash = self._stash, b""
-        self._unhold(_HOLD_UPSTREAM | _HOLD_FULL | _HOLD_STASH)
+        self._unhold(_HOLD_ANY)
         if data:
             self._read_heads(data)
 
@@ -281,7 +281,7 @@ class FrontConnection(TwistedProtocol):
         self._deciding, self._decision = False, None
         if self._closing:
             return
-        if not failure.check(Fault):
+        if not failure.check(Fault, CancelledError):
             _log.failure("a decision failed in a way that it does not say it can", failure)
         fault = failure.value if isinstance(failure.value, Fault) else Unavailable()
         self._count_refusal(type(fault).__name__)
@@ -513,7 +513,7 @@ class FrontConnection(TwistedProtocol):
             return
         self._closing = True
         self._stash = b""
-        self._unhold(_HOLD_UPSTREAM | _HOLD_FULL | _HOLD_STASH)
+        self._unhold(_HOLD_ANY)
         self.transport.unregisterProducer()  # type: ignore[attr-defined]  # every stream's transport is a consumer too
         self._mark = 0
         self._arm(_Wait.LINGER)

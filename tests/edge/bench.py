@@ -24,6 +24,7 @@ from coral_gate.edge.upstream import UpstreamPool
 from coral_gate.gate.judge import Judge
 from coral_gate.gate.origins import Origins
 from coral_gate.gate.routes import RouteTable
+from coral_gate.gate.sessions import Sessions
 from coral_gate.http1.head import HeadLimits
 from coral_gate.interfaces import ILink, ISandboxDriver
 from coral_gate.model import Asker, ChannelKind, SandboxId, ServiceName
@@ -153,6 +154,7 @@ class Bench:
     clock: Clock = field(factory=Clock)
     link: TestLink = field(factory=TestLink)
     refusals: list[str] = field(factory=list)
+    sessions: Sessions = field(factory=memory_sessions)
     door: Door = field(init=False)
     factory: FrontFactory = field(init=False)
 
@@ -160,7 +162,7 @@ class Bench:
         deadlines = Deadlines(self.clock)
         origins = Origins("gate.localhost:8443", "sbx.localhost:8443")
         self.door = Door(
-            judge=Judge(origins, RouteTable(), memory_sessions(), frozenset({ChannelKind.HTTP}), frozenset({SANDBOX})),
+            judge=Judge(origins, RouteTable(), self.sessions, frozenset({ChannelKind.HTTP}), frozenset({SANDBOX})),
             channels={ChannelKind.HTTP: HTTPChannel(TestDriver(self.link), self.limits.body_bytes)},
             pool=UpstreamPool(deadlines, self.limits),
             deadlines=deadlines,
