@@ -6,6 +6,7 @@ What the steps add up to is in `coral_gate.custody.durable`.
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import os
 import stat
@@ -16,6 +17,7 @@ from typing import Final, Protocol
 
 MAX_FILE_BYTES: Final = 131_072
 _LOCK: Final = ".lock"
+_CLOSED: Final = -1
 _FLAGS: Final = os.O_NOFOLLOW | os.O_CLOEXEC
 
 
@@ -56,32 +58,46 @@ class Files(Protocol):
 
 class PrivateFolder:
     """
-    A folder on disk, with mode 0700 and of our own user.
+    A folder on disk, with mode 0700 and of our own user. Before `open` and after `close` every step raises OSError.
 
-    :param path: made if it is not there; its parent must be.
-    :raises UnfitFolder: others can get in, or it is no folder.
-    :raises OSError: it can be neither made nor opened.
+    :ivar path: the folder; its parent must be there.
     """
 
     def __init__(self, path: Path) -> None:
-        if not path.exists():
-            path.mkdir(mode=0o700)
+        self.path = path
+        self._folder = _CLOSED
+
+    def open(self) -> None:
+        """
+        Open the folder; make it if it is not there.
+
+        :raises UnfitFolder: others can get in.
+        :raises OSError: it can be neither made nor opened, or is no folder.
+        """
+        if not self.path.exists():
+            self.path.mkdir(mode=0o700)
         # All steps go through this descriptor, so that nobody can put another folder in its place later.
-        self._folder = os.open(path, os.O_RDONLY | os.O_DIRECTORY | _FLAGS)
-        _check_private(os.fstat(self._folder), path)
+        self._folder = os.open(self.path, os.O_RDONLY | os.O_DIRECTORY | _FLAGS)
+        try:
+            _check_private(os.fstat(self._folder), self.path)
+        except UnfitFolder:
+            self.close()
+            raise
 
     def close(self) -> None:
-        """Let go of the folder; no step works after this."""
-        os.close(self._folder)
+        """Let go of the folder."""
+        if self._folder != _CLOSED:
+            os.close(self._folder)
+            self._folder = _CLOSED
 
     def names(self) -> tuple[str, ...]:
         """See `Files.names`."""
-        return tuple(sorted(name for name in os.listdir(self._folder) if name != _LOCK and self._is_file(name)))
+        return tuple(sorted(name for name in os.listdir(self._opened()) if name != _LOCK and self._is_file(name)))
 
     def read(self, name: str) -> bytes | None:
         """See `Files.read`."""
         try:
-            descriptor = os.open(name, os.O_RDONLY | os.O_NONBLOCK | _FLAGS, dir_fd=self._folder)
+            descriptor = os.open(name, os.O_RDONLY | os.O_NONBLOCK | _FLAGS, dir_fd=self._opened())
         except FileNotFoundError:
             return None
         with open(descriptor, "rb") as file:
@@ -97,7 +113,7 @@ class PrivateFolder:
 
     def sync(self, name: str) -> None:
         """See `Files.sync`."""
-        descriptor = os.open(name, os.O_RDONLY | _FLAGS, dir_fd=self._folder)
+        descriptor = os.open(name, os.O_RDONLY | _FLAGS, dir_fd=self._opened())
         try:
             os.fsync(descriptor)
         finally:
@@ -105,35 +121,40 @@ class PrivateFolder:
 
     def rename(self, old: str, new: str) -> None:
         """See `Files.rename`."""
-        os.rename(old, new, src_dir_fd=self._folder, dst_dir_fd=self._folder)
+        os.rename(old, new, src_dir_fd=self._opened(), dst_dir_fd=self._opened())
 
     def unlink(self, name: str) -> None:
         """See `Files.unlink`."""
-        os.unlink(name, dir_fd=self._folder)
+        os.unlink(name, dir_fd=self._opened())
 
     def sync_names(self) -> None:
         """See `Files.sync_names`."""
-        os.fsync(self._folder)
+        os.fsync(self._opened())
 
     @contextmanager
     def locked(self) -> Iterator[None]:
         """See `Files.locked`; it blocks until it is our turn."""
-        descriptor = os.open(_LOCK, os.O_RDWR | os.O_CREAT | _FLAGS, 0o600, dir_fd=self._folder)
+        descriptor = os.open(_LOCK, os.O_RDWR | os.O_CREAT | _FLAGS, 0o600, dir_fd=self._opened())
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX)
             yield
         finally:
             os.close(descriptor)
 
+    def _opened(self) -> int:
+        if self._folder == _CLOSED:
+            raise OSError(errno.EBADF, "The folder is not open")
+        return self._folder
+
     def _write(self, name: str, flags: int, content: bytes) -> None:
-        descriptor = os.open(name, os.O_WRONLY | flags | _FLAGS, 0o600, dir_fd=self._folder)
+        descriptor = os.open(name, os.O_WRONLY | flags | _FLAGS, 0o600, dir_fd=self._opened())
         with open(descriptor, "wb", buffering=0) as file:
             rest = memoryview(content)
             while rest:
                 rest = rest[file.write(rest) :]
 
     def _is_file(self, name: str) -> bool:
-        return stat.S_ISREG(os.stat(name, dir_fd=self._folder, follow_symlinks=False).st_mode)
+        return stat.S_ISREG(os.stat(name, dir_fd=self._opened(), follow_symlinks=False).st_mode)
 
 
 def _check_private(status: os.stat_result, path: Path) -> None:

@@ -8,7 +8,7 @@ import string
 from typing import Final
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, PublicFormat, load_ssh_private_key
 
 from coral_gate.custody.keyring import Entropy
 from coral_gate.model import Secret, ServiceName
@@ -38,6 +38,16 @@ def generate_ssh_key(entropy: Entropy) -> Secret:
     """A new Ed25519 private key, as OpenSSH writes it."""
     key = Ed25519PrivateKey.from_private_bytes(entropy(_ED25519_SEED_BYTES))
     return Secret(key.private_bytes(Encoding.PEM, PrivateFormat.OpenSSH, NoEncryption()))
+
+
+def ssh_public_key(key: Secret) -> str:
+    """
+    The line that lets a private key in, for `authorized_keys`.
+
+    :raises ValueError: it is no private key as OpenSSH writes it, or it has a passphrase.
+    """
+    public = load_ssh_private_key(key.reveal(), None).public_key()
+    return public.public_bytes(Encoding.OpenSSH, PublicFormat.OpenSSH).decode()
 
 
 def new_credential(service: ServiceName, entropy: Entropy) -> Secret:

@@ -143,12 +143,31 @@ class FolderUserKeys:
         """Destroy the escrow copies whose time is over, and count them; call it at least daily."""
         return 0 if self._escrow is None else await self._work(self._escrow.purge)
 
+    async def versions(self) -> dict[int, int]:
+        """
+        How many keys are wrapped under each version of the master key; under 0 those that are beyond reading.
+
+        :raises KeysUnavailable: the folder cannot be used.
+        """
+        counted: dict[int, int] = {}
+        for holder in await self._work(self._files.names):
+            if _HOLDER.match(holder):
+                version = self._wrapped_under(await self._read(holder) or b"")
+                counted[version] = counted.get(version, 0) + 1
+        return counted
+
+    def _wrapped_under(self, content: bytes) -> int:
+        try:
+            return self._keyring.wrapped_under(WrappedKey.decode(content).wrapped)
+        except SealBroken:
+            return 0
+
     async def _rewrap(self, holder: str) -> bool:
         content = await self._read(holder)
         if content is None:
             return False
         version, key = await self._unwrap(holder, content)
-        if self._keyring.wrapped_under(WrappedKey.decode(content).wrapped) == self._keyring.current():
+        if self._wrapped_under(content) == self._keyring.current():
             return False
         new = WrappedKey(version, await self._keyring.wrap(key, holder, version)).encode()
         return await self._work(lambda: self._replace(holder, content, new))

@@ -6,14 +6,16 @@ from __future__ import annotations
 
 from attrs import field, frozen
 
-from coral_gate.interfaces import IHandoffStore, IRevocationLog, ISandboxStore, ISessionStore, IUserStore
+from coral_gate.interfaces import ICredentialStore, IHandoffStore, IRevocationLog, ISandboxStore, ISessionStore, IUserStore
 from coral_gate.stores.memory import MemoryTables
+from coral_gate.stores.memory_credentials import MemoryCredentialStore
 from coral_gate.stores.memory_handoffs import MemoryHandoffStore
 from coral_gate.stores.memory_revocations import MemoryRevocationLog
 from coral_gate.stores.memory_sandboxes import MemorySandboxStore
 from coral_gate.stores.memory_sessions import MemorySessionStore
 from coral_gate.stores.memory_users import MemoryUserStore
 from coral_gate.stores.sql import Database
+from coral_gate.stores.sql_credentials import SQLCredentialStore
 from coral_gate.stores.sql_handoffs import SQLHandoffStore
 from coral_gate.stores.sql_revocations import SQLRevocationLog
 from coral_gate.stores.sql_sandboxes import SQLSandboxStore
@@ -30,6 +32,7 @@ class Stores:
     handoffs: IHandoffStore = field()
     sandboxes: ISandboxStore = field()
     revocations: IRevocationLog = field()
+    credentials: ICredentialStore = field()
 
 
 def memory_stores() -> Stores:
@@ -41,6 +44,7 @@ def memory_stores() -> Stores:
         handoffs=MemoryHandoffStore(tables),
         sandboxes=MemorySandboxStore(tables),
         revocations=MemoryRevocationLog(tables),
+        credentials=MemoryCredentialStore(),
     )
 
 
@@ -52,4 +56,5 @@ def database_stores(database: Database) -> Stores:
         handoffs=SQLHandoffStore(database),
         sandboxes=SQLSandboxStore(database),
         revocations=SQLRevocationLog(database),
+        credentials=SQLCredentialStore(database),
     )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import stat
 import threading
+from collections.abc import Callable
 from pathlib import Path
 
 from twisted.trial.unittest import SynchronousTestCase
@@ -12,6 +13,12 @@ from twisted.trial.unittest import SynchronousTestCase
 from coral_gate.custody.folder import MAX_FILE_BYTES, Files, PrivateFolder, UnfitFolder
 from coral_gate.custody.memory_files import MemoryFiles
 from tests.custody import contract
+
+
+def opened(path: Path) -> PrivateFolder:
+    folder = PrivateFolder(path)
+    folder.open()
+    return folder
 
 
 class MemoryFilesTests(contract.FilesContract):
@@ -26,7 +33,7 @@ class PrivateFolderTests(contract.FilesContract):
 
     def make(self) -> Files:
         self.path = Path(self.mktemp())
-        folder = PrivateFolder(self.path)
+        folder = opened(self.path)
         self.addCleanup(folder.close)
         return folder
 
@@ -57,6 +64,18 @@ class PrivateFolderTests(contract.FilesContract):
         self.assertRaises(OSError, self.files.overwrite, "link", b"x")
         self.assertEqual(self.files.read("pipe"), b"")
 
+    def test_closed(self) -> None:
+        """Before it is opened, and after it is closed, nothing can be done in a folder, and nowhere else either."""
+        folder = PrivateFolder(Path(self.mktemp()))
+        for _ in range(2):
+            steps: list[Callable[[], object]] = [folder.names, folder.sync_names, folder.locked().__enter__]
+            steps += [lambda: folder.read("x"), lambda: folder.create("x", b""), lambda: folder.rename("x", "y")]
+            for step in steps:
+                self.assertRaises(OSError, step)
+            folder.open()
+            folder.close()
+            folder.close()
+
     def test_moved_away(self) -> None:
         """Another folder under the same name is not written to."""
         self.path.rename(self.path.with_name("moved"))
@@ -68,7 +87,7 @@ class PrivateFolderTests(contract.FilesContract):
     def test_another_process(self) -> None:
         """Whoever asks for the lock while it is held waits for it."""
         entered = threading.Event()
-        other = PrivateFolder(self.path)
+        other = opened(self.path)
         self.addCleanup(other.close)
 
         def enter() -> None:
@@ -92,22 +111,22 @@ class UnfitTests(SynchronousTestCase):
             path = Path(self.mktemp())
             path.mkdir()
             path.chmod(mode)
-            self.assertIn(f"has mode {mode:04o}", str(self.assertRaises(UnfitFolder, PrivateFolder, path)))
+            self.assertIn(f"has mode {mode:04o}", str(self.assertRaises(UnfitFolder, opened, path)))
 
     def test_of_another(self) -> None:
         """A folder of another user is refused."""
         path = Path(self.mktemp())
         path.mkdir(mode=0o700)
         self.patch(os, "geteuid", lambda: path.stat().st_uid + 1)
-        self.assertIn("belongs to another user", str(self.assertRaises(UnfitFolder, PrivateFolder, path)))
+        self.assertIn("belongs to another user", str(self.assertRaises(UnfitFolder, opened, path)))
 
     def test_no_folder(self) -> None:
         """A link, a file, and a folder whose parent is missing are refused."""
         path = Path(self.mktemp())
-        self.assertRaises(OSError, PrivateFolder, path / "deep")
+        self.assertRaises(OSError, opened, path / "deep")
         path.mkdir(mode=0o700)
         link = Path(self.mktemp())
         link.symlink_to(path.absolute())
-        self.assertRaises(OSError, PrivateFolder, link)
+        self.assertRaises(OSError, opened, link)
         (path / "file").touch()
-        self.assertRaises(OSError, PrivateFolder, path / "file")
+        self.assertRaises(OSError, opened, path / "file")

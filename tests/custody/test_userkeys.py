@@ -208,6 +208,16 @@ class UserKeysTests(contract.Case):
         self.assertEqual(self.do(self.keys.rewrap()), Rewrapped(0, 0))
         self.assertEqual([self.values(ALICE), self.values(BOB)], before)
 
+    def test_versions(self) -> None:
+        """It can be seen how many keys an older master key still holds, also without any master key."""
+        self.do(self.keys.ensure(ALICE))
+        self.keyring.rotate()
+        self.do(self.keys.ensure(BOB))
+        self.files.create("0" * 64, b"noise")
+        FolderChecks(self.files).write(1, b"")
+        for keys in (self.keys, self.store(RefusingKeyring())):
+            self.assertEqual(self.do(keys.versions()), {1: 1, 2: 1, 0: 1})
+
     def test_rewrap_broken(self) -> None:
         """A key that does not open is left as it is, counted and logged, and does not keep the others."""
         self.do(self.keys.ensure(ALICE))
@@ -430,6 +440,8 @@ class KillTests(contract.Case):
     def store(self, kind: type[PrivateFolder] = PrivateFolder) -> Iterator[FolderUserKeys]:
         users, copies = kind(self.path / "users"), kind(self.path / "escrow")
         try:
+            users.open()
+            copies.open()
             escrow = EscrowFolder(copies, OPERATOR.public_key(), lambda: WHEN)
             yield FolderUserKeys(users, self.keyring, at_once, MemorySink(), escrow)
         finally:
