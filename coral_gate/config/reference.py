@@ -41,19 +41,20 @@ _SECRETS: Final = """\
 
 def reference(top: type[Any] = Config) -> str:
     """The whole page, in Markdown: a section for each section of the file."""
-    secret = any(isinstance(definition.kind, SecretReference) for definition in every_definition(top))
+    secret = any(isinstance(definition.kind, SecretReference) for _, definition in every_key(top))
     parts = [_TOP.replace("{secrets}\n", f"{_SECRETS}\n" if secret else "\n")]
     for section in definitions_of(top):
         parts.extend(_tables(section, section.key))
     return "\n".join(parts)
 
 
-def every_definition(section: type[Any]) -> Iterator[Definition]:
-    """The keys of a section's class and of all tables in it."""
+def every_key(section: type[Any], name: str = "") -> Iterator[tuple[str, Definition]]:
+    """The keys of a section's class and of all tables in it, each with its dotted name below `name`."""
     for definition in definitions_of(section):
-        yield definition
-        for _, below in _headers(definition, definition.key):
-            yield from every_definition(below)
+        path = f"{name}.{definition.key}".lstrip(".")
+        yield path, definition
+        for _, below in _headers(definition, path):
+            yield from every_key(below, path)
 
 
 def _headers(definition: Definition, name: str) -> list[tuple[str, type[Any]]]:
@@ -70,7 +71,9 @@ def _headers(definition: Definition, name: str) -> list[tuple[str, type[Any]]]:
 
 def _tables(definition: Definition, name: str) -> Iterator[str]:
     for header, section in _headers(definition, name):
-        yield f"## `{header}`\n\n{inspect.getdoc(section)}\n"
+        # Of a link's kinds the key has its own heading; of a table the key's words belong below the table's heading.
+        said = [inspect.getdoc(section) or "", "" if isinstance(definition.kind, Tagged) else definition.documentation]
+        yield f"## `{header}`\n\n" + "\n\n".join(filter(None, said)) + "\n"
         below = [(entry, f"{name}.{entry.key}") for entry in definitions_of(section)]
         yield from (_key(entry, path) for entry, path in below if not isinstance(entry.kind, (Table, Tables)))
         for entry, path in below:

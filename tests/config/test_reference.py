@@ -16,7 +16,7 @@ from coral_gate.config.definitions import definitions_of, key
 from coral_gate.config.kinds import Whole
 from coral_gate.config.places import Place, Report
 from coral_gate.config.positions import scan
-from coral_gate.config.reference import every_definition, reference
+from coral_gate.config.reference import every_key, reference
 from coral_gate.config.root import Config as RootConfig
 from coral_gate.config.secret_sources import SecretReference, SecretSource
 from coral_gate.config.tables import Table, Tables
@@ -42,7 +42,7 @@ class ReferencePageTests(SynchronousTestCase):
         for heading in re.findall(r"(?ms)^### (.*?)(?=^#|\Z)", page):
             self.assertRegex(heading, r"(?s)\A`[a-z_.]+`\n\n.+\.\n\n- Type: .+\n- (Required|Default: .+)\n- Since: \d")
         described = len(re.findall("(?m)^### ", page))
-        keys = [definition for definition in every_definition(Config) if not isinstance(definition.kind, (Table, Tables))]
+        keys = [name for name, definition in every_key(Config) if not isinstance(definition.kind, (Table, Tables))]
         self.assertEqual(described, len(keys))
 
     def test_secrets_are_explained(self) -> None:
@@ -84,8 +84,8 @@ class ExampleTests(SynchronousTestCase):
 
     def test_mentions_every_key(self) -> None:
         """Every key of every section is there, set or in a comment; those of the kinds of links in the comments about them."""
-        for definition in every_definition(Config):
-            self.assertRegex(WHOLE, rf"(?m)(^|\W)({definition.key} = |\[+([a-z]+\.)*{definition.key}\]+$)", definition.key)
+        for name, definition in every_key(Config):
+            self.assertRegex(WHOLE, rf"(?m)(^|\W)({definition.key} = |\[+{name}(\.[a-z.]+)?\]+$)", name)
 
     def test_defaults(self) -> None:
         """What a comment shows as a setting is the default."""
@@ -108,7 +108,7 @@ class ExampleTests(SynchronousTestCase):
                 explained = True
             elif line.startswith("["):
                 explained = explained and line == "[[tls.certificate]]"
-            elif line and line != "#" and not line.startswith("#[["):
+            elif line and line != "#" and not line.startswith("#["):
                 self.assertTrue(explained or line.startswith(("#id", "#name")), line)
 
 

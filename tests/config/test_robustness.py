@@ -16,8 +16,10 @@ from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
 from coral_gate.config import Config, load, parse
-from coral_gate.config.definitions import definitions_of
-from coral_gate.config.reference import every_definition
+from coral_gate.config.places import Place, Report
+from coral_gate.config.positions import scan
+from coral_gate.config.reference import every_key
+from coral_gate.config.tables import Table, Tables
 from coral_gate.errors import ConfigError
 from tests import ROOT
 from tests.config.documents import Document, documents
@@ -139,7 +141,7 @@ class EveryKeyTests(SynchronousTestCase):
         """The line, section and key of each setting in the whole example."""
         section = ""
         for number, line in enumerate(WHOLE.split("\n"), 1):
-            if header := re.match(r"\[+([a-z.]+)\]", line):
+            if header := re.match(r"\[+([a-z_.]+)\]", line):
                 section = header[1]
             if setting := re.match(r"([a-z_0-9]+) = ", line):
                 yield number, section, setting[1]
@@ -167,10 +169,10 @@ class EveryKeyTests(SynchronousTestCase):
 
     def test_missing_key(self) -> None:
         """A key that is required and not there is said at the line of its table; any other may be left out."""
-        required = {definition.key for definition in every_definition(Config) if definition.required}
+        required = {name for name, definition in every_key(Config) if definition.required}
         for number, section, key in self.settings():
             found = self.with_line(number, "")
-            if key in required - {"key"} or (section, key) == ("tls.certificate", "key"):
+            if f"{section}.{key}" in required:
                 [(where, dotted)] = found
                 self.assertEqual(re.sub(r"\[\d\]", "", dotted), f"{section}.{key}")
                 self.assertLess(int(where.partition(":")[2]), number)
@@ -291,16 +293,18 @@ class DefinitionTests(SynchronousTestCase):
     """The definitions themselves are sound."""
 
     def test_documented(self) -> None:
-        """Each key has its documentation and the version that brought it; each section is described by its class."""
-        for section in definitions_of(Config):
-            for definition in every_definition(Config):
-                if definition.key != section.key and definition.documentation:
-                    self.assertTrue(definition.documentation.endswith("."), definition.key)
-                self.assertRegex(definition.since, r"\A\d+\.\d+\Z")
+        """Each key has the version that brought it, and its documentation; a table is described by its class."""
+        for name, definition in every_key(Config):
+            self.assertRegex(definition.since, r"\A\d+\.\d+\Z")
+            if not isinstance(definition.kind, (Table, Tables)):
+                self.assertTrue(definition.documentation.endswith("."), name)
 
     def test_defaults_are_of_their_kind(self) -> None:
         """Each default can be written, and what is written is read as the default."""
-        for definition in every_definition(Config):
-            if definition.required or definition.default is None or definition.default == ():
+        for name, definition in every_key(Config):
+            if definition.required or definition.default is None:
                 continue
-            self.assertTrue(definition.kind.show(definition.default), definition.key)
+            written = definition.kind.show(definition.default)
+            report = Report("x", Path("/"), scan(""))
+            self.assertEqual(definition.kind.read(tomllib.loads(f"x = {written}")["x"], Place(report)), definition.default, name)
+            self.assertEqual(report.problems, ())
