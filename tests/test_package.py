@@ -15,12 +15,15 @@ from twisted.plugin import getPlugins
 from twisted.trial.unittest import SynchronousTestCase
 
 from coral_gate import __version__
-from tests import ROOT, documentation, run
+from tests import ROOT, documentation, imports, run
 from tests.integration import needs
 from tools import environment
 
 LOCKS = ("requirements.lock", "requirements-test.lock")
 _PIN = re.compile(r"^([a-z0-9][a-z0-9.-]*)==([^ ;]+)(?: ; [^\\]+)? \\\n((?:    --hash=sha256:[0-9a-f]{64}(?: \\)?\n)+)", re.MULTILINE)
+
+_BROUGHT_BY = {"zope": "twisted", "OpenSSL": "twisted", "service_identity": "twisted", "hyperlink": "twisted", "attr": "attrs"}
+"""Modules to the requirement that brings them, where the two differ."""
 
 
 def setup_cfg() -> configparser.ConfigParser:
@@ -84,6 +87,15 @@ class DescriptionTests(SynchronousTestCase):
     def test_pyproject_describes_no_package(self) -> None:
         """pyproject.toml says how to build and nothing of what."""
         self.assertEqual(set(tomllib.loads((ROOT / "pyproject.toml").read_text())), {"build-system", "tool"})
+
+    def test_every_import_is_asked_for(self) -> None:
+        """What the package imports is brought by a requirement that setup.cfg names, not by a tool of the tests."""
+        named = names(setup_cfg()["options"]["install_requires"])
+        modules = imports.read_package(ROOT / imports.PACKAGE).values()
+        roots = {one.names[0].split(".")[0] for module in modules for one in module.imports}
+        others = roots - sys.stdlib_module_names - {imports.PACKAGE}
+        self.assertIn("twisted", others)
+        self.assertEqual({root for root in others if _BROUGHT_BY.get(root, root) not in named}, set())
 
     def test_plugin_is_found(self) -> None:
         """twistd finds the plugin, once."""
