@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shlex
+import subprocess
 import sys
 from pathlib import Path
 from unittest import mock
@@ -20,6 +21,7 @@ from coral_gate.config.positions import scan
 from coral_gate.config.secret_sources import LARGEST_SECRET_BYTES, SecretReference, SecretSource
 from coral_gate.config.tables import Table
 from coral_gate.errors import ConfigError
+from tests import ROOT
 
 PASSWORD = b"correct horse battery staple"
 
@@ -232,8 +234,12 @@ class CommandOutputTests(SynchronousTestCase):
                 raise ProcessLookupError
 
     def test_descriptors(self) -> None:
-        """It reads nothing, and what it says on its standard error is dropped."""
-        self.assertEqual(self.run_python("import sys; print(repr(sys.stdin.read())); print('x' * 10**6, file=sys.stderr)"), b"''\n")
+        """It reads nothing, and what it says on its standard error is not in ours."""
+        self.assertEqual(self.run_python("import sys; print(repr(sys.stdin.read()))"), b"''\n")
+        program = "from coral_gate.config.command_output import command_output as output\n"
+        program += "print(output(['/bin/sh', '-c', 'echo hunter2 >&2; echo out'], deadline_s=20, most_bytes=9))"
+        ran = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, check=True)
+        self.assertEqual((ran.stdout, ran.stderr), (b"b'out\\n'\n", b""))
 
     def test_codes(self) -> None:
         """A code other than 0, a signal and a program that cannot be started are failures."""
