@@ -15,6 +15,7 @@ from coral_gate.config.hosts import address, is_special
 from coral_gate.config.places import Place
 from coral_gate.config.sections.deadlines import DeadlinesConfig
 from coral_gate.config.sections.gate import GateConfig
+from coral_gate.config.sections.keys import KeysConfig
 from coral_gate.config.sections.limits import LimitsConfig
 from coral_gate.config.sections.links import LinksConfig, UnixLinkConfig
 from coral_gate.config.sections.listen import ListenConfig
@@ -86,6 +87,7 @@ class Config:
     links: LinksConfig = field(factory=LinksConfig, metadata=key("links", Table(LinksConfig), "", since="0.1"))
     sandboxes: tuple[SandboxConfig, ...] = field(default=(), metadata=key("sandbox", Tables(Table(SandboxConfig)), "", since="0.1"))
     sessions: SessionsConfig = field(factory=SessionsConfig, metadata=key("sessions", Table(SessionsConfig), "", since="0.1"))
+    keys: KeysConfig = field(factory=KeysConfig, metadata=key("keys", Table(KeysConfig), "", since="0.1"))
     log: LogConfig = field(factory=LogConfig, metadata=key("log", Table(LogConfig), "", since="0.1"))
 
     RULES: ClassVar[tuple[Rule, ...]] = (
@@ -97,6 +99,7 @@ class Config:
     )
 
     def settled(self) -> Config:
-        """The same with every path absolute: the folder of links lies in the state directory unless it says otherwise."""
-        folder: Path = self.gate.state_directory / self.links.unix_directory
-        return attrs.evolve(self, links=attrs.evolve(self.links, unix_directory=folder))
+        """The same with every path absolute: the folders of links and keys lie in the state directory unless they say otherwise."""
+        state: Path = self.gate.state_directory
+        links = attrs.evolve(self.links, unix_directory=state / self.links.unix_directory)
+        return attrs.evolve(self, links=links, keys=attrs.evolve(self.keys, folder=state / self.keys.folder))
