@@ -7,9 +7,8 @@ from ipaddress import ip_address, ip_network
 
 from twisted.internet.address import IPv4Address
 from twisted.internet.defer import CancelledError, Deferred
-from twisted.internet.interfaces import IHostnameResolver, IHostResolution, IProtocolFactory, IResolutionReceiver
+from twisted.internet.interfaces import IAddress, IProtocolFactory
 from twisted.internet.task import deferLater
-from zope.interface import implementer
 
 from coral_gate.errors import UpstreamUnreachable
 from coral_gate.interfaces import ILink
@@ -18,6 +17,7 @@ from coral_gate.sandboxes.links import TCPLink
 from coral_gate.sandboxes.local_addresses import is_local
 from tests.integration.listening import LOOPBACK, Listening, reactor
 from tests.sandboxes.link_contract import EchoEnd, Ends, LinkContract
+from tests.sandboxes.scripted_resolver import ScriptedResolver
 
 
 class TCPLinkContractTests(LinkContract, Listening):
@@ -98,47 +98,13 @@ class TCPLinkTests(Listening):
             self.assertFalse(is_local(ip_address(text)), text)
 
 
-@implementer(IHostnameResolver)
-class ScriptedResolver:
-    """Answers with the next list of addresses each time it is asked; never, where there is none left."""
-
-    def __init__(self, *answers: list[str]) -> None:
-        self.answers = list(answers)
-        self.asked: list[str] = []
-
-    def resolveHostName(
-        self,
-        resolutionReceiver: IResolutionReceiver,
-        hostName: str,
-        portNumber: int = 0,
-        addressTypes: object = None,
-        transportSemantics: str = "TCP",
-    ) -> IHostResolution:
-        self.asked.append(hostName)
-        resolution = _Resolution(hostName)
-        resolutionReceiver.resolutionBegan(resolution)
-        if self.answers:
-            for text in self.answers.pop(0):
-                resolutionReceiver.addressResolved(IPv4Address("TCP", text, portNumber))
-            resolutionReceiver.resolutionComplete()
-        return resolution
-
-
-@implementer(IHostResolution)
-class _Resolution:
-    def __init__(self, name: str) -> None:
-        self.name = name
-
-    def cancel(self) -> None:
-        raise NotImplementedError
-
-
 class NamedLinkTests(Listening):
     """A link to a host name."""
 
     def resolve_by(self, *answers: list[str]) -> ScriptedResolver:
         """Let the reactor's resolver answer from a script until the end of the test."""
-        resolver = ScriptedResolver(*answers)
+        scripted: list[list[IAddress]] = [[IPv4Address("TCP", text, 0) for text in some] for some in answers]
+        resolver = ScriptedResolver(*scripted)
         before = reactor.installNameResolver(resolver)
         self.addCleanup(reactor.installNameResolver, before)
         return resolver
@@ -170,11 +136,12 @@ class NamedLinkTests(Listening):
 
     async def test_cancel_while_resolving(self) -> None:
         """A wait for the name service ends at once, though Twisted's own resolver cannot be cancelled."""
-        self.resolve_by()
+        resolver = self.resolve_by()
         connecting = Deferred.fromCoroutine(TCPLink(reactor, host="vm.example", port=1, policy=LOOPBACK).connect(Ends()))
         self.assertNoResult(connecting)
         connecting.cancel()
         self.failureResultOf(connecting, CancelledError)
+        resolver.answer(resolver.late[0], [IPv4Address("TCP", "127.0.0.1", 1)])
 
     async def test_cancel_the_reactors_own_resolver(self) -> None:
         """The same with a look-up in a thread, whose late answer dials nothing."""
