@@ -26,10 +26,11 @@ from coral_gate.channels.portal import PortalChannel
 from coral_gate.config import Config
 from coral_gate.config.sections.listen import ListenConfig
 from coral_gate.edge.deadlines import Deadlines
+from coral_gate.edge.door import Door
 from coral_gate.edge.limits import ConnectionCaps
-from coral_gate.edge.listener import Door, FrontFactory
+from coral_gate.edge.listener import FrontFactory
+from coral_gate.edge.pool import UpstreamPool
 from coral_gate.edge.tls import Certificates, TLSFrontFactory
-from coral_gate.edge.upstream import UpstreamPool
 from coral_gate.errors import ConfigError
 from coral_gate.gate.entrance import Entrance
 from coral_gate.gate.handoff import Handoffs

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING
 
 from twisted.internet.defer import Deferred
 
-from coral_gate.edge.upstream import UpstreamConnection, UpstreamPool
+from coral_gate.edge.pool import UpstreamPool
+from coral_gate.edge.upstream import UpstreamConnection
 from coral_gate.errors import BodyTooLarge, Fault, UpstreamFault
 from coral_gate.http1.body import LAST_CHUNK, BodyReader, ChunkedBody, LengthBody, Piece, chunk
 from coral_gate.http1.head import RequestHead, ResponseHead

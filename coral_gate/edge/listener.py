@@ -4,148 +4,53 @@ A browser's connection: heads read one at a time, each decided before anything e
 
 from __future__ import annotations
 
-import enum
 import itertools
 import secrets
-from collections.abc import Callable, Coroutine, Mapping
+from collections.abc import Coroutine
 
-from attrs import Factory as attrs_factory
-from attrs import define, field
 from twisted.internet.defer import CancelledError, Deferred
-from twisted.internet.interfaces import IAddress, IHandshakeListener, IPushProducer, ITransport
+from twisted.internet.interfaces import IAddress, IHandshakeListener, IPushProducer
 from twisted.internet.protocol import Factory
-from twisted.internet.protocol import Protocol as TwistedProtocol
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
-from coral_gate.channels.plan import Forwarding
-from coral_gate.config.sections.deadlines import DeadlinesConfig
 from coral_gate.edge.answers import CONTINUE, answer
-from coral_gate.edge.deadlines import NEVER, Deadlines, ticks
+from coral_gate.edge.connection import HOLD_ANY, HOLD_DECISION, HOLD_FULL, HOLD_STASH, HOLD_UPSTREAM, HeldConnection, Wait
+from coral_gate.edge.door import Door
 from coral_gate.edge.exchange import Exchange
-from coral_gate.edge.limits import ConnectionCaps, address_text, unsent_bytes
-from coral_gate.edge.upstream import UpstreamPool
+from coral_gate.edge.limits import address_text
 from coral_gate.errors import Fault, TooSlow, Unavailable, UpstreamTooSlow
-from coral_gate.gate.judge import Decision, Judge, Later
+from coral_gate.gate.judge import Decision, Later
 from coral_gate.gate.policy import Redirect, Refusal
 from coral_gate.http1.body import Piece
-from coral_gate.http1.head import HeadLimits, RequestHead, find_head, read_request
+from coral_gate.http1.head import RequestHead, find_head, read_request
 from coral_gate.http1.rules import RefusedRequest
-from coral_gate.model import Allowed, Asker, ChannelKind
-
-
-class _Wait(enum.Enum):
-    """What a connection waits for, and by when it must come: the names in `[deadlines]`."""
-
-    HANDSHAKE = "handshake_s"
-    HEAD = "head_s"
-    DECISION = "decide_s"
-    IDLE = "idle_s"
-    BODY = "body_stall_s"
-    CONNECT = "upstream_connect_s"
-    ANSWER = "upstream_head_s"
-    CONTENT = "upstream_stall_s"
-    READER = "reader_stall_s"
-    LINGER = "linger_s"
-
-
-_HOLD_UPSTREAM, _HOLD_FULL, _HOLD_STASH, _HOLD_DECISION, _HOLD_ANY = 1, 2, 4, 8, 15
-
-
-@define
-class Counters:
-    """What a door has done since the start."""
-
-    connections: int = 0
-    requests: int = 0
-    refused: int = 0
-    timed_out: int = 0
-    capped: int = 0
-
-
-@define
-class Door:
-    """
-    What all connections of a listener share.
-
-    :ivar judge: decides on each request.
-    :ivar channels: what serves allowed ones.
-    :ivar refused: called with a word and who asked, for each refusal and each deadline that passed.
-    :ivar open: the connections that are open now.
-    :ivar leaving: the daemon is stopping: no connection is kept for another request.
-    """
-
-    judge: Judge
-    channels: Mapping[ChannelKind, Forwarding]
-    pool: UpstreamPool
-    deadlines: Deadlines
-    caps: ConnectionCaps
-    head_limits: HeadLimits
-    times: DeadlinesConfig
-    refused: Callable[[str, Asker], None]
-    counters: Counters = attrs_factory(Counters)
-    open: set[FrontConnection] = field(factory=set, repr=False)
-    leaving: bool = False
-    ticks: dict[_Wait, int] = field(init=False, repr=False)
-    _drained: Deferred[None] | None = field(default=None, init=False, repr=False)
-
-    def __attrs_post_init__(self) -> None:
-        self.ticks = {wait: ticks(getattr(self.times, wait.value)) for wait in _Wait}
-
-    def leave(self) -> Deferred[None]:
-        """Take no further request on any connection; fires when the last one is closed."""
-        self.leaving = True
-        self._drained = Deferred()
-        for connection in list(self.open):
-            connection.leave()
-        self.gone(None)
-        return self._drained
-
-    def cut(self) -> None:
-        """Close what is still open."""
-        for connection in list(self.open):
-            connection.abort()
-
-    def gone(self, connection: FrontConnection | None) -> None:
-        """A connection is closed."""
-        if connection is not None:
-            self.open.discard(connection)
-        if not self.open and self._drained is not None and not self._drained.called:
-            self._drained.callback(None)
-
+from coral_gate.model import Allowed, Asker
 
 _serials = itertools.count(1)
 _RUN = secrets.token_hex(4)
 
 
 @implementer(IPushProducer, IHandshakeListener)
-class FrontConnection(TwistedProtocol):
+class FrontConnection(HeldConnection):
     """
     One connection of a browser.
 
-    :ivar due: see `deadlines.Watched`.
     :ivar asker: who this is, as far as a connection knows.
     """
 
-    transport: ITransport
-
     def __init__(self, door: Door, address: str, tls: bool) -> None:
+        super().__init__(door.deadlines, door.ticks, tls)
         self._door = door
-        self._tls = tls
         self._server_name: bytes | None = None
         self._buffer = b""
         self._stash: Piece = b""
         self._exchange: Exchange | None = None
-        self._holds = 0
-        self._closing = False
+        self._decision: Deferred[Decision] | None = None
         self._reading = False
         self._deciding = False
-        self._decision: Deferred[Decision] | None = None
         self._full = False
-        self._wait = _Wait.HANDSHAKE
-        self._mark = 0
-        self.due = NEVER
         self.asker = Asker(next(_serials), address)
 
     # -- the transport's side ------------------------------------------------------------------------------------------
@@ -156,12 +61,12 @@ class FrontConnection(TwistedProtocol):
         self._door.counters.connections += 1
         self.transport.registerProducer(self, True)  # type: ignore[attr-defined]  # every stream's transport is a consumer too
         self._door.deadlines.watch(self)
-        self._arm(_Wait.HANDSHAKE if self._tls else _Wait.HEAD)
+        self.arm(Wait.HANDSHAKE if self._tls else Wait.HEAD)
 
     def handshakeCompleted(self) -> None:
         """The TLS handshake is done: remember the name that it was for."""
         self._server_name = self.transport.getHandle().get_servername()  # type: ignore[attr-defined]  # only called by TLS transports
-        self._arm(_Wait.HEAD)
+        self.arm(Wait.HEAD)
 
     def dataReceived(self, data: bytes) -> None:
         """Bytes of the browser: a head, content, or nothing that we want any more."""
@@ -186,7 +91,7 @@ class FrontConnection(TwistedProtocol):
         if self._exchange is not None:
             self._exchange.client_full()
             if self._exchange.request_done:
-                self._arm(_Wait.READER)
+                self.arm(Wait.READER)
 
     def resumeProducing(self) -> None:
         """It has room again."""
@@ -196,7 +101,7 @@ class FrontConnection(TwistedProtocol):
             return
         self._exchange.client_drained()
         if self._exchange.request_done:
-            self._arm(_Wait.CONTENT)
+            self.arm(Wait.CONTENT)
 
     def stopProducing(self) -> None:
         """The connection is gone; connectionLost follows."""
@@ -208,7 +113,7 @@ class FrontConnection(TwistedProtocol):
         if self._reading or self._closing or self._full or self._deciding or self._exchange is not None:
             return
         data, self._stash = self._stash, b""
-        self._unhold(_HOLD_ANY)
+        self.unhold(HOLD_ANY)
         if data:
             self._read_heads(data)
 
@@ -220,7 +125,7 @@ class FrontConnection(TwistedProtocol):
                 if self._full or self._deciding:
                     break
                 data, self._stash = self._stash, b""
-                self._unhold(_HOLD_STASH)
+                self.unhold(HOLD_STASH)
         finally:
             self._reading = False
 
@@ -232,7 +137,7 @@ class FrontConnection(TwistedProtocol):
             end = find_head(buffer, self._door.head_limits, RefusedRequest, seen)
             if end < 0:
                 if not seen:
-                    self._arm(_Wait.HEAD)
+                    self.arm(Wait.HEAD)
                 self._buffer = buffer
                 return False
             head = read_request(buffer[:end], self._door.head_limits)
@@ -257,8 +162,8 @@ class FrontConnection(TwistedProtocol):
         self._deciding = True
         if rest:
             self._stash = rest
-        self._hold(_HOLD_DECISION)
-        self._arm(_Wait.DECISION)
+        self.hold(HOLD_DECISION)
+        self.arm(Wait.DECISION)
         self._decision = Deferred.fromCoroutine(_asked(decision))
         self._decision.addCallbacks(self._decided_late, self._undecided, (head,), {}, (head,), {})
 
@@ -267,13 +172,13 @@ class FrontConnection(TwistedProtocol):
         if self._closing:
             return
         rest, self._stash = self._stash, b""
-        self._holds &= ~_HOLD_STASH
+        self._holds &= ~HOLD_STASH
         before, self._reading = self._reading, True  # what is answered at once must not begin the next request from here
         try:
             self._decided(decision, head, rest)
         finally:
             self._reading = before
-        self._unhold(_HOLD_DECISION)
+        self.unhold(HOLD_DECISION)
         self._next()
 
     def _undecided(self, failure: Failure, head: RequestHead) -> None:
@@ -286,7 +191,7 @@ class FrontConnection(TwistedProtocol):
         fault = failure.value if isinstance(failure.value, Fault) else Unavailable()
         self._count_refusal(type(fault).__name__)
         self._answer(fault.status, fault.sentence, head, keep=False)
-        self._close()
+        self.close()
 
     def _decided(self, decision: Decision, head: RequestHead, rest: Piece) -> None:
         door = self._door
@@ -316,49 +221,49 @@ class FrontConnection(TwistedProtocol):
     def stash(self, piece: Piece) -> None:
         """Keep bytes that belong to a later request, and read no further until it is their turn."""
         self._stash = bytes(self._stash) + bytes(piece) if self._stash else piece
-        self._hold(_HOLD_STASH)
+        self.hold(HOLD_STASH)
 
     def hold_for_upstream(self) -> None:
         """Read nothing while a stream to the sandbox is being opened."""
-        self._arm(_Wait.CONNECT)
+        self.arm(Wait.CONNECT)
         if self._exchange is None or not self._exchange.request_done:
-            self._hold(_HOLD_UPSTREAM)
+            self.hold(HOLD_UPSTREAM)
 
     def unhold_for_upstream(self, waits: bool) -> None:
         """The stream is open. With `waits`, the request is sent and the answer has to come."""
-        self._unhold(_HOLD_UPSTREAM)
+        self.unhold(HOLD_UPSTREAM)
         self._mark = 0
-        self._arm(_Wait.ANSWER if waits else _Wait.BODY)
+        self.arm(Wait.ANSWER if waits else Wait.BODY)
 
     def hold_for_full(self) -> None:
         """The sandbox does not take content; ask the browser for no more."""
-        self._hold(_HOLD_FULL)
+        self.hold(HOLD_FULL)
 
     def unhold_for_full(self) -> None:
         """It takes again."""
-        self._unhold(_HOLD_FULL)
+        self.unhold(HOLD_FULL)
 
     def request_finished(self, answering: bool) -> None:
         """All of the request has been passed on."""
-        self._arm(_Wait.CONTENT if answering else _Wait.ANSWER)
+        self.arm(Wait.CONTENT if answering else Wait.ANSWER)
 
     def answering(self, request_done: bool) -> None:
         """The answer's head is here."""
         if request_done:
-            self._arm(_Wait.CONTENT)
+            self.arm(Wait.CONTENT)
 
     def progressed(self, request_done: bool) -> None:
         """More of the answer is here."""
         if request_done and not self._full:
-            self._arm(_Wait.CONTENT)
+            self.arm(Wait.CONTENT)
 
     def exchange_over(self, keep: bool) -> None:
         """The answer has been sent whole."""
         self._exchange = None
         if not keep or self._door.leaving:
-            self._close()
+            self.close()
             return
-        self._arm(_Wait.IDLE)
+        self.arm(Wait.IDLE)
         self._next()
 
     def refuse(self, fault: Fault, head: RequestHead, keep: bool) -> None:
@@ -378,7 +283,7 @@ class FrontConnection(TwistedProtocol):
     def leave(self) -> None:
         """Close as soon as nothing is being served."""
         if self._exchange is None and not self._closing:
-            self._close()
+            self.close()
 
     def abort(self) -> None:
         """Close at once."""
@@ -403,7 +308,7 @@ class FrontConnection(TwistedProtocol):
         rule = fault.rule.value
         self._count_refusal(rule.word)
         self._answer(rule.status, rule.text, None, keep=False)
-        self._close()
+        self.close()
 
     def _refuse_head(self, refusal: Refusal, head: RequestHead, rest: Piece) -> None:
         """The request is not served; what follows on the connection is, unless its content would have to be read first."""
@@ -423,9 +328,9 @@ class FrontConnection(TwistedProtocol):
     def _answered(self, keep: bool, rest: Piece) -> None:
         """The gate itself has answered."""
         if not keep:
-            self._close()
+            self.close()
             return
-        self._arm(_Wait.IDLE)
+        self.arm(Wait.IDLE)
         if rest:
             self.stash(rest)
 
@@ -454,74 +359,37 @@ class FrontConnection(TwistedProtocol):
 
     # -- holding, waiting, closing -------------------------------------------------------------------------------------
 
-    def _hold(self, why: int) -> None:
-        if not self._holds:
-            self.transport.pauseProducing()  # type: ignore[attr-defined]  # every stream's transport is a producer too
-        self._holds |= why
-
-    def _unhold(self, why: int) -> None:
-        if self._holds and not self._holds & ~why:
-            self.transport.resumeProducing()  # type: ignore[attr-defined]  # every stream's transport is a producer too
-        self._holds &= ~why
-
-    def _arm(self, wait: _Wait) -> None:
-        self._wait = wait
-        self.due = self._door.deadlines.tick + self._door.ticks[wait]
-
     def expired(self) -> None:
         """What was waited for has not come."""
         wait = self._wait
         if self._still_moving(wait):
-            self._arm(wait)
+            self.arm(self._wait)
             return
         self._door.counters.timed_out += 1
         exchange = self._exchange
-        if wait is _Wait.BODY and exchange is not None:
-            exchange.fail(UpstreamTooSlow("upstream-takes-nothing") if self._holds & _HOLD_FULL else TooSlow("body-too-slow"))
-        elif wait in (_Wait.CONNECT, _Wait.ANSWER, _Wait.CONTENT) and exchange is not None:
+        if wait is Wait.BODY and exchange is not None:
+            exchange.fail(UpstreamTooSlow("upstream-takes-nothing") if self._holds & HOLD_FULL else TooSlow("body-too-slow"))
+        elif wait in (Wait.CONNECT, Wait.ANSWER, Wait.CONTENT) and exchange is not None:
             exchange.fail(UpstreamTooSlow(f"deadline-{wait.name.lower()}"))
-        elif wait is _Wait.DECISION and self._decision is not None:
+        elif wait is Wait.DECISION and self._decision is not None:
             self._decision.cancel()
-        elif wait is _Wait.HEAD and self._buffer:
+        elif wait is Wait.HEAD and self._buffer:
             self._count_refusal("head-too-slow")
             self._answer(TooSlow.status, TooSlow.sentence, None, keep=False)
-            self._close()
-        elif wait in (_Wait.IDLE, _Wait.HEAD):
-            self._close()
+            self.close()
+        elif wait in (Wait.IDLE, Wait.HEAD):
+            self.close()
         else:
             self._door.refused(f"deadline-{wait.name.lower()}", self.asker)
             self.abort()
 
-    def _still_moving(self, wait: _Wait) -> bool:
+    def _still_moving(self, wait: Wait) -> bool:
         """Whether what is waited for has come in part, as much as may be asked."""
-        if wait is _Wait.BODY and self._exchange is not None:
+        if wait is Wait.BODY and self._exchange is not None:
             times, received, before = self._door.times, self._exchange.received, self._mark
             self._mark = received
-            return received - before >= (1 if self._holds & _HOLD_FULL else times.body_minimum_bytes_per_s * times.body_stall_s)
-        if wait in (_Wait.READER, _Wait.LINGER):
-            unsent, before = unsent_bytes(self.transport), self._mark
-            self._mark = unsent or 0
-            if wait is _Wait.LINGER and unsent:
-                self._wait = _Wait.READER  # it has not read everything yet: it may take as long as any slow reader
-                return True
-            return bool(unsent) and unsent != before
-        return False
-
-    def _close(self) -> None:
-        """Send what is left, then close; read and drop what comes meanwhile, so that no reset destroys the answer (RFC 9112 §9.6)."""
-        if self._closing:
-            return
-        self._closing = True
-        self._stash = b""
-        self._unhold(_HOLD_ANY)
-        self.transport.unregisterProducer()  # type: ignore[attr-defined]  # every stream's transport is a consumer too
-        self._mark = 0
-        self._arm(_Wait.LINGER)
-        lose_write = getattr(self.transport, "loseWriteConnection", None)
-        if lose_write is not None and not self._tls:
-            lose_write()
-        else:
-            self.transport.loseConnection()
+            return received - before >= (1 if self._holds & HOLD_FULL else times.body_minimum_bytes_per_s * times.body_stall_s)
+        return wait in (Wait.READER, Wait.LINGER) and self.reads(wait)
 
 
 class FrontFactory(Factory):

@@ -18,9 +18,10 @@ from coral_gate.channels.http import HTTPChannel
 from coral_gate.config.sections.deadlines import DeadlinesConfig
 from coral_gate.config.sections.limits import LimitsConfig
 from coral_gate.edge.deadlines import TICK_S, Deadlines
+from coral_gate.edge.door import Door
 from coral_gate.edge.limits import ConnectionCaps
-from coral_gate.edge.listener import Door, FrontConnection, FrontFactory
-from coral_gate.edge.upstream import UpstreamPool
+from coral_gate.edge.listener import FrontConnection, FrontFactory
+from coral_gate.edge.pool import UpstreamPool
 from coral_gate.gate.judge import Judge
 from coral_gate.gate.origins import Origins
 from coral_gate.gate.routes import RouteTable

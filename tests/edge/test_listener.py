@@ -232,6 +232,23 @@ class DeadlineTests(SynchronousTestCase):
         self.bench.pass_time(1 + 2 * TICK_S)
         self.assertTrue(self.wire.aborted)
 
+    def test_linger_unread(self) -> None:
+        """After the last answer, a browser that has not read it all has a slow reader's time, one that is asleep no more than that."""
+        server, peer = socket.socketpair()
+        self.addCleanup(server.close)
+        self.addCleanup(peer.close)
+        self.wire.fileno = server.fileno  # type: ignore[attr-defined]  # what a real transport has
+        self.connection.dataReceived(b"bad\r\n\r\n")
+        server.send(b"x" * 10_000)
+        self.bench.pass_time(5)
+        self.assertFalse(self.wire.aborted)
+        peer.recv(10_000)
+        server.send(b"x" * 20_000)
+        self.bench.pass_time(9)
+        self.assertFalse(self.wire.aborted)
+        self.bench.pass_time(12)
+        self.assertTrue(self.wire.aborted)
+
     def test_pooled_streams_expire(self) -> None:
         """A stream that nobody uses is closed, at the sandbox's own time if that is sooner."""
         for keep_alive, seconds in ((b"", 4.0), (b"Keep-Alive: timeout=2\r\n", 1.0), (b"Keep-Alive: timeout=99\r\n", 4.0)):
