@@ -63,7 +63,7 @@ def checkout_digest() -> str:
 
 def pip(venv: Path, *arguments: str) -> None:
     """Run the environment's pip; where it fails, this program ends with all that it said."""
-    command = [str(venv / "bin" / "python"), "-m", "pip", "--disable-pip-version-check", "install", *arguments]
+    command = [str(venv / "bin" / "python"), "-m", "pip", "--quiet", "--disable-pip-version-check", "install", *arguments]
     ran = subprocess.run(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False)
     if ran.returncode:
         sys.exit(f"{ran.stdout}\npip install {' '.join(arguments)}: failed with {ran.returncode}")
