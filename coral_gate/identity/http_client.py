@@ -17,7 +17,6 @@ from twisted.python.failure import Failure
 from twisted.web.client import (
     URI,
     Agent,
-    BrowserLikePolicyForHTTPS,
     HTTPConnectionPool,
     RequestGenerationFailed,
     RequestTransmissionFailed,
@@ -32,6 +31,7 @@ from zope.interface import implementer
 
 from coral_gate.errors import AnswerTooLarge, UpstreamFault, UpstreamTooSlow, UpstreamUnreachable
 from coral_gate.identity.bounded_endpoint import BoundedEndpoint
+from coral_gate.identity.issuer_tls import IssuerTLS
 from coral_gate.interfaces import IHTTPClient
 from coral_gate.model import HTTPAnswer
 
@@ -117,7 +117,7 @@ class NetworkHTTPClient:
     """
 
     _reactor: Any  # it provides IReactorTime and IReactorTCP, and no type says both
-    _tls: IPolicyForHTTPS = Factory(BrowserLikePolicyForHTTPS)
+    _tls: IPolicyForHTTPS = Factory(IssuerTLS)
     _deadline_s: float = DEADLINE_S
     _answer_bytes: int = ANSWER_BYTES
 

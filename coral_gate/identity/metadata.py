@@ -18,7 +18,6 @@ class IssuerMetadata:
 
     :ivar iss_in_callback: each callback carries `iss` (RFC 9207 §3).
     :ivar token_auth_methods: how a client may authenticate at the token endpoint.
-    :ivar algorithms: what ID tokens are signed with.
     """
 
     issuer: str
@@ -28,7 +27,6 @@ class IssuerMetadata:
     userinfo_endpoint: str | None
     iss_in_callback: bool
     token_auth_methods: frozenset[str]
-    algorithms: frozenset[str]
 
 
 def metadata_url(issuer: str) -> str:
@@ -55,7 +53,6 @@ def parse_metadata(document: bytes, issuer: str) -> IssuerMetadata:
         userinfo_endpoint=_endpoint(members, "userinfo_endpoint", issuer) if "userinfo_endpoint" in members else None,
         iss_in_callback=_truth(members, "authorization_response_iss_parameter_supported"),
         token_auth_methods=_words(members, "token_endpoint_auth_methods_supported", "client_secret_basic"),
-        algorithms=_words(members, "id_token_signing_alg_values_supported", "RS256"),
     )
 
 

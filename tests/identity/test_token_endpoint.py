@@ -42,7 +42,6 @@ METADATA = IssuerMetadata(
     userinfo_endpoint=None,
     iss_in_callback=True,
     token_auth_methods=frozenset(how.value for how in ClientAuthentication),
-    algorithms=frozenset({"RS256"}),
 )
 _ANY = st.none() | st.text() | st.integers() | st.lists(st.text())
 GOOD = {"id_token": "i", "access_token": "a", "token_type": "Bearer"}

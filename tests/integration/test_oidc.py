@@ -10,18 +10,26 @@ from urllib.parse import urlsplit
 from attrs import define
 from twisted.internet import reactor as _reactor
 from twisted.internet.defer import Deferred
+from twisted.internet.ssl import PrivateCertificate, trustRootFromCertificates
 from twisted.trial.unittest import TestCase
+from twisted.web.resource import Resource
+from twisted.web.server import Site
+from twisted.web.static import Data
 
+from coral_gate.errors import UpstreamUnreachable
 from coral_gate.identity.http_client import ANSWER_BYTES, NetworkHTTPClient
+from coral_gate.identity.issuer_tls import IssuerTLS
 from coral_gate.identity.policy import sign_in_policy
 from coral_gate.identity.settings import ClientAuthentication, ClientSettings
-from coral_gate.model import Secret
+from coral_gate.model import HTTPAnswer, Secret
 from tests.identity import sign_in_suite
 from tests.identity.forging import claims_of
 from tests.identity.rig import BROWSER, Rig
 from tests.identity.tampering import DISCOVERY, JWKS, TOKEN, USERINFO, Tampering
 from tests.identity.wall_clock import WallClock
+from tests.integration.certificates import certificate, options
 from tests.integration.oidc.browser import Browser
+from tests.integration.oidc.named_certificate import named_certificate
 from tests.integration.oidc.node_issuer import NodeIssuer, running_issuer
 from tests.integration.oidc.shim import Shim, agent_to
 
@@ -167,6 +175,37 @@ class NodeIssuerTests(sign_in_suite.IssuerTests[NodeRig], _Node):
         """Nobody listens."""
         self.rig.configure(issuer="http://full.localhost:1")
         await self.has_no_answer("discovery.unreachable")
+
+
+class TLSTests(TestCase):
+    """An issuer over TLS is whom its certificate says, or nobody."""
+
+    def get(self, shown: PrivateCertificate, *, trusted: bool) -> Deferred[HTTPAnswer]:
+        root = Resource()
+        root.putChild(b"", Data(b"{}", "application/json"))
+        site = Site(root)
+        site.noisy = False
+        port = reactor.listenSSL(0, site, options(shown), interface="127.0.0.1")
+        self.addCleanup(port.stopListening)
+        client = NetworkHTTPClient(reactor, IssuerTLS(trustRootFromCertificates([shown]))) if trusted else NetworkHTTPClient(reactor)
+        return Deferred.fromCoroutine(client.get(f"https://id.localhost:{port.getHost().port}/", []))
+
+    async def test_right(self) -> None:
+        """An authority that we trust, and that name among others."""
+        answer = await self.get(named_certificate("other.localhost", "id.localhost"), trusted=True)
+        self.assertEqual((answer.status, answer.body), (200, b"{}"))
+
+    async def test_not_trusted(self) -> None:
+        """An authority that the system does not know."""
+        await self.assertFailure(self.get(named_certificate("id.localhost"), trusted=False), UpstreamUnreachable)
+
+    async def test_another_name(self) -> None:
+        """Another name."""
+        await self.assertFailure(self.get(named_certificate("evil.localhost"), trusted=True), UpstreamUnreachable)
+
+    async def test_no_name(self) -> None:
+        """No name but the old kind, which counts for nothing."""
+        await self.assertFailure(self.get(certificate("id.localhost"), trusted=True), UpstreamUnreachable)
 
 
 class NodeSecrecyTests(sign_in_suite.SecrecyTests[NodeRig], _Node):
