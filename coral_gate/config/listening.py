@@ -51,6 +51,12 @@ def is_loopback(text: str) -> bool:
     return interface is not None and interface.is_loopback
 
 
+def bound_interface(text: str) -> str:
+    """The interface that an endpoint which `endpoint` took names; empty where it names none, or has no interfaces."""
+    arguments, named = split_endpoint(text)
+    return _interface(arguments, named) if arguments[0].lower() in ("tcp", "tcp6") else ""
+
+
 def bound_to(text: str) -> tuple[ipaddress.IPv4Address | ipaddress.IPv6Address, int] | None:
     """
     The address and port that an endpoint which `endpoint` took is bound to; an unspecified address stands for all of this machine's.

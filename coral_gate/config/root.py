@@ -22,6 +22,7 @@ from coral_gate.config.sections.listen import ListenConfig
 from coral_gate.config.sections.log import LogConfig
 from coral_gate.config.sections.sandbox import SandboxConfig
 from coral_gate.config.sections.sessions import SessionsConfig
+from coral_gate.config.sections.sign_in import SignInConfig
 from coral_gate.config.sections.tls import TLSConfig
 from coral_gate.config.tables import Table, Tables
 
@@ -75,6 +76,21 @@ def _sockets_fit(place: Place, gate: GateConfig, links: LinksConfig, sandboxes: 
             )
 
 
+def _built_in_only_inside(place: Place, gate: GateConfig, listeners: tuple[ListenConfig, ...], sign_in: SignInConfig) -> None:
+    if not sign_in.built_in:
+        return
+    if not all(listener.loopback for listener in listeners):
+        place.at("sign_in", "built_in").record(
+            "The built-in issuer is for trying out and a listener is not bound to a loopback address.",
+            'Set sign_in.issuer, or bind every listener with ":interface=127.0.0.1".',
+        )
+    if not gate.portal_origin.host.endswith(".localhost"):
+        place.at("sign_in", "built_in").record(
+            "The built-in issuer is for trying out and the portal's name does not end in .localhost.",
+            "Set sign_in.issuer, or give the portal such a name.",
+        )
+
+
 @frozen(kw_only=True)
 class Config:
     """The whole configuration; a section is an attribute."""
@@ -87,6 +103,7 @@ class Config:
     links: LinksConfig = field(factory=LinksConfig, metadata=key("links", Table(LinksConfig), "", since="0.1"))
     sandboxes: tuple[SandboxConfig, ...] = field(default=(), metadata=key("sandbox", Tables(Table(SandboxConfig)), "", since="0.1"))
     sessions: SessionsConfig = field(factory=SessionsConfig, metadata=key("sessions", Table(SessionsConfig), "", since="0.1"))
+    sign_in: SignInConfig = field(factory=SignInConfig, metadata=key("sign_in", Table(SignInConfig), "", since="0.1"))
     keys: KeysConfig = field(factory=KeysConfig, metadata=key("keys", Table(KeysConfig), "", since="0.1"))
     log: LogConfig = field(factory=LogConfig, metadata=key("log", Table(LogConfig), "", since="0.1"))
 
@@ -96,6 +113,7 @@ class Config:
         rule(_open_only_inside, "listeners", "sandboxes"),
         rule(_links_are_allowed, "links", "sandboxes"),
         rule(_sockets_fit, "gate", "links", "sandboxes"),
+        rule(_built_in_only_inside, "gate", "listeners", "sign_in"),
     )
 
     def settled(self) -> Config:

@@ -4,16 +4,35 @@ Signing in as the configuration says it.
 
 from __future__ import annotations
 
+import sys
+from collections.abc import Callable
 from typing import Any
+from urllib.parse import urlsplit
 
 from attrs import frozen
 from zope.interface import implementer
 
 from coral_gate.config import Config
+from coral_gate.config.listening import bound_interface
+from coral_gate.config.sections.sign_in import SignInConfig
 from coral_gate.errors import Unavailable
-from coral_gate.identity.local import LocalIssuer
+from coral_gate.identity.http_client import NetworkHTTPClient
+from coral_gate.identity.in_process import InProcessHTTPClient
+from coral_gate.identity.local import LocalIssuer, local_issuer
+from coral_gate.identity.local_page import LocalUser
+from coral_gate.identity.local_signing import ALGORITHM
+from coral_gate.identity.oidc import openid_provider
+from coral_gate.identity.policy import sign_in_policy
+from coral_gate.identity.settings import ClientAuthentication, ClientSettings
 from coral_gate.interfaces import IIdentityProvider
 from coral_gate.model import Identity, SignInAttempt, SignInStart
+
+CALLBACK = "/sign-in/callback"
+"""Where an issuer sends browsers back to, on the portal's origin."""
+
+_LOCAL_PATH = "/local-issuer"
+_LOCAL_CLIENT = "coral-gate"
+_GOOGLE = "https://accounts.google.com"
 
 
 class SignInNotConfigured(Unavailable):
@@ -51,10 +70,63 @@ class SigningIn:
     local: LocalIssuer | None = None
 
 
-def signing_in(config: Config, reactor: Any) -> SigningIn:
+def signing_in(config: Config, reactor: Any, announce: Callable[[str], None] | None = None) -> SigningIn:
     """
     What the configuration says of signing in.
 
-    :raises ConfigError: it cannot be used.
+    :param reactor: provides IReactorTime and IReactorTCP, and no type says both.
+    :param announce: shows the built-in issuer's one-time words; by default on the terminal.
+    :raises ConfigError: the client's secret cannot be read.
     """
-    return SigningIn(NoProvider(), "your organisation")
+    if config.sign_in.built_in:
+        return _built_in(config, announce or _on_the_terminal)
+    if config.sign_in.issuer is None:
+        return SigningIn(NoProvider(), "your organisation")
+    provider = openid_provider(_settings(config.sign_in, config.sign_in.issuer), NetworkHTTPClient(reactor))
+    return SigningIn(provider, config.sign_in.issuer_name or _name(config.sign_in.issuer))
+
+
+def _settings(said: SignInConfig, issuer: str) -> ClientSettings:
+    return ClientSettings(
+        issuer=issuer,
+        client_id=said.client_id or "",
+        policy=sign_in_policy(said.allow_hd, said.allow_email, said.allow_subject),
+        secret=None if said.client_secret is None else said.client_secret.read_line(),
+        authentication=ClientAuthentication(said.client_authentication),
+        algorithms=frozenset(said.algorithms),
+        profile="profile" in said.scopes,
+    )
+
+
+def _built_in(config: Config, announce: Callable[[str], None]) -> SigningIn:
+    portal = str(config.gate.portal_origin)
+    users = tuple(LocalUser(name, name.capitalize(), f"{name}@{config.gate.portal_origin.host}") for name in config.sign_in.try_out_users)
+    issuer = local_issuer(
+        issuer=portal + _LOCAL_PATH,
+        redirect_uri=portal + CALLBACK,
+        client_id=_LOCAL_CLIENT,
+        interfaces=[bound_interface(listener.endpoint) for listener in config.listeners],
+        users=users,
+        announce=announce,
+    )
+    settings = ClientSettings(
+        issuer=issuer.issuer,
+        client_id=_LOCAL_CLIENT,
+        policy=sign_in_policy(subject=[user.subject for user in users]),
+        authentication=ClientAuthentication.NONE,
+        algorithms=frozenset({ALGORITHM}),
+        profile=True,
+    )
+    provider = openid_provider(settings, InProcessHTTPClient(portal, issuer.respond))
+    return SigningIn(provider, config.sign_in.issuer_name or "the word on the terminal", issuer)
+
+
+def _name(issuer: str) -> str:
+    return "Google" if issuer == _GOOGLE else urlsplit(issuer).hostname or issuer
+
+
+def _on_the_terminal(word: str) -> None:
+    # The process's own output, not `sys.stdout`, which Twisted may have turned into a log: a log would keep the word.
+    if sys.__stdout__ is not None:
+        sys.__stdout__.write(f"To sign in, type this one-time word: {word}\n")
+        sys.__stdout__.flush()
