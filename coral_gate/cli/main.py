@@ -30,7 +30,7 @@ example:
 
 
 def _help() -> str:
-    return _HELP.format(verbs="".join(f"  {name:<10}{load(name).SUMMARY}\n" for name in VERBS))
+    return _HELP.format(verbs="".join(f"  {name:<12}{load(name).SUMMARY}\n" for name in VERBS))
 
 
 def _run_verb(name: str, rest: Sequence[str]) -> int:

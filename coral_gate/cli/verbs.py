@@ -13,6 +13,8 @@ if TYPE_CHECKING:
 VERBS: Final[Mapping[str, str]] = {
     "audit": "coral_gate.cli.audit",
     "check": "coral_gate.cli.check",
+    "credential": "coral_gate.cli.credential",
+    "keys": "coral_gate.cli.keys",
     "run": "coral_gate.cli.run",
 }
 """Each verb and its module, in the order that `coral-gate --help` shows."""

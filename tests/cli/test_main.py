@@ -46,7 +46,7 @@ class CommandTests(SynchronousTestCase):
         code, out, err = command("--help")
         self.assertEqual((code, err), (Exit.OK, ""))
         for name in verbs.VERBS:
-            self.assertIn(f"  {name:<10}{verbs.load(name).SUMMARY}\n", out)
+            self.assertIn(f"  {name:<12}{verbs.load(name).SUMMARY}\n", out)
         self.assertIn("example:\n  coral-gate run --config ", out)
 
     def test_no_word(self) -> None:
