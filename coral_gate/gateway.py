@@ -6,16 +6,17 @@ from __future__ import annotations
 
 import secrets
 import time
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
 from attrs import define, field
-from twisted.application.service import IService, MultiService
+from twisted.application.service import MultiService
 from twisted.internet.defer import Deferred
 from twisted.internet.endpoints import serverFromString
 from twisted.internet.interfaces import IProtocolFactory
 from twisted.internet.protocol import ServerFactory
-from twisted.logger import Logger
+from twisted.logger import ILogObserver, Logger
 from twisted.web.server import Site
 
 from coral_gate import __version__
@@ -46,6 +47,7 @@ from coral_gate.interfaces import IAuditSink, ISandboxDriver
 from coral_gate.model import Asker, ChannelKind, SandboxId
 from coral_gate.operations.exits import give_up
 from coral_gate.operations.listening import Listener
+from coral_gate.operations.logs import log_observer
 from coral_gate.portal.services import PortalServices, SandboxCard
 from coral_gate.portal.site import build_site
 from coral_gate.records import AsUser
@@ -174,6 +176,21 @@ class Gateway(MultiService):
         super().__init__()
         self.rooms = rooms
         self._state = state
+        self._observer: ILogObserver | None = None
+
+    def log_as(self, twistd: Mapping[str, Any]) -> None:
+        """
+        Log as the configuration says.
+
+        :param twistd: the options that twistd was started with; where they say otherwise they win.
+        """
+        self._observer = log_observer(self.rooms.config.log, twistd)
+
+    def setServiceParent(self, parent: Any) -> None:
+        """Join twistd's application, which asks it for the log's observer before anything is logged."""
+        if self._observer is not None and hasattr(parent, "setComponent"):
+            parent.setComponent(ILogObserver, self._observer)
+        super().setServiceParent(parent)
 
     def startService(self) -> None:
         """
@@ -212,7 +229,7 @@ class Gateway(MultiService):
         return Deferred.fromCoroutine(self._stop(super().stopService()))
 
 
-def build_gateway(config: Config, reactor: Any) -> IService:
+def build_gateway(config: Config, reactor: Any) -> Gateway:
     """
     Build the daemon.
 

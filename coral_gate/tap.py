@@ -36,6 +36,8 @@ def makeService(options: Options) -> IService:
         config = load(options["config"])
         from coral_gate.gateway import build_gateway
 
-        return build_gateway(config, reactor)
+        gateway = build_gateway(config, reactor)
     except ConfigError as error:
         raise SystemExit(int(refuse(error))) from None
+    gateway.log_as(options.parent or {})
+    return gateway

@@ -31,9 +31,10 @@ class Judge:
 
     :param channels: those that this door serves; a route of any other channel is not there.
     :param open_sandboxes: sandboxes that anyone may use, for trying out.
+    :ivar sessions: who is asking; every door's judge has the same.
     """
 
-    __slots__ = ("_channels", "_open", "_origins", "_routes", "_sessions")
+    __slots__ = ("_channels", "_open", "_origins", "_routes", "sessions")
 
     def __init__(
         self,
@@ -45,13 +46,13 @@ class Judge:
     ) -> None:
         self._origins = origins
         self._routes = routes
-        self._sessions = sessions
+        self.sessions = sessions
         self._channels = channels
         self._open = open_sandboxes
 
     def for_channels(self, channels: frozenset[ChannelKind]) -> Judge:
         """The same judge for a door that serves these channels alone."""
-        return Judge(self._origins, self._routes, self._sessions, channels, self._open)
+        return Judge(self._origins, self._routes, self.sessions, channels, self._open)
 
     def judge(self, head: RequestHead, server_name: bytes | None, asker: Asker) -> Decision | Later:
         """
@@ -81,32 +82,32 @@ class Judge:
 
     def _with_session(self, head: RequestHead, place: Place, route: Route) -> Decision | Later:
         token = cookie_token(head.read.get(b"cookie"), PORTAL_COOKIE)
-        visitor = self._sessions.cached(token) if token is not None else None
+        visitor = self.sessions.cached(token) if token is not None else None
         if isinstance(visitor, Unknown):
             assert token is not None  # without one the answer is known: nobody
             return self._find_session(head, place, route, token)
         return self._decide(head, place, route, visitor, known=visitor is not None)
 
     async def _find_session(self, head: RequestHead, place: Place, route: Route, token: bytes) -> Decision:
-        visitor = await self._sessions.find(token)
+        visitor = await self.sessions.find(token)
         return self._decide(head, place, route, visitor, known=visitor is not None)
 
     def _with_guest(self, head: RequestHead, place: Place, route: Route, asker: Asker) -> Decision | Later:
         token = cookie_token(head.read.get(b"cookie"), SANDBOX_COOKIE)
-        guest = self._sessions.cached_guest(token) if token is not None else None
+        guest = self.sessions.cached_guest(token) if token is not None else None
         if isinstance(guest, Unknown):
             assert token is not None  # without one the answer is known: nobody
             return self._find_guest(head, place, route, token, asker)
         return self._decide_guest(head, place, route, guest, asker)
 
     async def _find_guest(self, head: RequestHead, place: Place, route: Route, token: bytes, asker: Asker) -> Decision:
-        return self._decide_guest(head, place, route, await self._sessions.find_guest(token), asker)
+        return self._decide_guest(head, place, route, await self.sessions.find_guest(token), asker)
 
     def _decide_guest(self, head: RequestHead, place: Place, route: Route, guest: Guest | None, asker: Asker) -> Decision:
         visitor = guest.visitor if guest is not None and guest.sandbox == place.sandbox else None
         decision = self._decide(head, place, route, visitor, known=visitor is not None)
         if visitor is not None and place.sandbox is not None and isinstance(decision, Allowed):
-            self._sessions.audit.count_allowed(visitor.session, place.sandbox, visitor.who, asker.address)
+            self.sessions.audit.count_allowed(visitor.session, place.sandbox, visitor.who, asker.address)
         return decision
 
     # -- whether -------------------------------------------------------------------------------------------------------

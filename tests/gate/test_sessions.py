@@ -355,6 +355,7 @@ class Machine(RuleBasedStateMachine):
     def sign_in(self, who: int) -> None:
         """A new session; of three the one seen least recently ends."""
         person = self.people[who]
+        self.stage.pass_time(1)  # no two were seen at the same instant
         token, visitor = self.stage.sign_in(person)
         self.live[token] = (visitor, self.stage.time + 1000, self.stage.time)
         living = set()
@@ -376,7 +377,7 @@ class Machine(RuleBasedStateMachine):
     @rule(data=st.data())
     def use(self, data: st.DataObject) -> None:
         """A token that lives is known, one that has run out is not."""
-        token = data.draw(st.sampled_from(sorted(self.live)))
+        token = data.draw(st.sampled_from(list(self.live)))
         cached = self.stage.sessions.cached(token)
         found = self.stage.find(token) if cached is UNKNOWN else cached
         if self._is_over(token):
@@ -385,12 +386,13 @@ class Machine(RuleBasedStateMachine):
         else:
             assert isinstance(found, Visitor)
             self.live[token] = (self.live[token][0], self.live[token][1], self.stage.time)
+            self.stage.pass_time(1)
 
     @precondition(lambda self: self.live)
     @rule(data=st.data())
     def sign_out(self, data: st.DataObject) -> None:
         """Signing out ends it."""
-        token = data.draw(st.sampled_from(sorted(self.live)))
+        token = data.draw(st.sampled_from(list(self.live)))
         now(self.stage.sessions.end(self.live[token][0], "signed-out"))
         self._kill(token)
 
@@ -398,7 +400,7 @@ class Machine(RuleBasedStateMachine):
     @rule(data=st.data())
     def issue(self, data: st.DataObject) -> None:
         """A code for a sandbox, whose browser is named after it."""
-        token = data.draw(st.sampled_from(sorted(self.live)))
+        token = data.draw(st.sampled_from(list(self.live)))
         browser = new_token().reveal()
         code = now(self.stage.handoffs.issue(self.live[token][0], SANDBOX, digest_of(browser).hex(), "/", ""))
         if code is not None:
@@ -408,7 +410,7 @@ class Machine(RuleBasedStateMachine):
     @rule(data=st.data(), right=st.booleans())
     def take(self, data: st.DataObject, right: bool) -> None:
         """A code is good once, in its own browser, for its own sandbox."""
-        code = data.draw(st.sampled_from(sorted(self.codes)))
+        code = data.draw(st.sampled_from(list(self.codes)))
         browser = self.codes[code]
         taken = now(self.stage.handoffs.take(code, SANDBOX if right else OTHER, browser, "", self.stage.sessions.find_digest))
         assert taken is None or (right and code not in self.spent)
