@@ -6,9 +6,13 @@ A fault carries nothing internal: its sentence may be shown to anyone.
 
 from __future__ import annotations
 
+import re
 from typing import ClassVar
 
 from attrs import frozen
+
+_WORD = re.compile(r"[a-z][a-z0-9_-]{0,47}\Z")
+_INSIDE_NAME = re.compile(r"(?<=[a-z])(?=[A-Z])")
 
 
 class Fault(Exception):
@@ -22,6 +26,12 @@ class Fault(Exception):
     status: ClassVar[int] = 500
     close_code: ClassVar[int] = 1011
     sentence: ClassVar[str] = "Something went wrong on our side."
+
+    @property
+    def word(self) -> str:
+        """A machine word for logs and audit: the one that it was raised with, else its class's name (`upstream-too-slow`)."""
+        said = str(self)
+        return said if _WORD.match(said) else _INSIDE_NAME.sub("-", type(self).__name__).lower()
 
 
 class ClientFault(Fault):

@@ -189,7 +189,7 @@ class FrontConnection(HeldConnection):
         if not failure.check(Fault, CancelledError):
             _log.failure("a decision failed in a way that it does not say it can", failure)
         fault = failure.value if isinstance(failure.value, Fault) else Unavailable()
-        self._count_refusal(type(fault).__name__)
+        self._count_refusal(fault.word)
         self._answer(fault.status, fault.sentence, head, keep=False)
         self.close()
 
@@ -268,7 +268,7 @@ class FrontConnection(HeldConnection):
 
     def refuse(self, fault: Fault, head: RequestHead, keep: bool) -> None:
         """Answer a request with a fault instead."""
-        self._count_refusal(str(fault) or type(fault).__name__)
+        self._count_refusal(fault.word)
         status, sentence = (
             (fault.rule.value.status, fault.rule.value.text) if isinstance(fault, RefusedRequest) else (fault.status, fault.sentence)
         )
@@ -277,7 +277,7 @@ class FrontConnection(HeldConnection):
 
     def cut(self, fault: Fault) -> None:
         """End an answer that has begun and cannot be finished: the browser must see that it is not whole."""
-        self._count_refusal(str(fault) or type(fault).__name__)
+        self._count_refusal(fault.word)
         self.abort()
 
     def leave(self) -> None:

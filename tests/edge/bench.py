@@ -14,6 +14,7 @@ from twisted.internet.testing import StringTransport
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
+from coral_gate.audit.fields import word as machine_word
 from coral_gate.channels.http import HTTPChannel
 from coral_gate.config.sections.deadlines import DeadlinesConfig
 from coral_gate.config.sections.limits import LimitsConfig
@@ -175,7 +176,7 @@ class Bench:
         self.factory = FrontFactory(self.door, tls=False)
 
     def _refused(self, word: str, asker: Asker) -> None:
-        self.refusals.append(word)
+        self.refusals.append(machine_word(word))
 
     def browser(self) -> tuple[FrontConnection, Wire]:
         """A connection of a browser."""
