@@ -346,6 +346,7 @@ class Machine(RuleBasedStateMachine):
         self.guests: dict[bytes, bytes] = {}
         self.spent: set[bytes] = set()
         self.codes: dict[bytes, bytes] = {}
+        self.issued: dict[bytes, tuple[bytes, float]] = {}
 
     def _is_over(self, token: bytes) -> bool:
         _, ends, seen = self.live[token]
@@ -405,6 +406,7 @@ class Machine(RuleBasedStateMachine):
         code = now(self.stage.handoffs.issue(self.live[token][0], SANDBOX, digest_of(browser).hex(), "/", ""))
         if code is not None:
             self.codes[code.reveal()] = browser  # type: ignore[attr-defined]
+            self.issued[code.reveal()] = (token, self.stage.time)  # type: ignore[attr-defined]
 
     @precondition(lambda self: self.codes)
     @rule(data=st.data(), right=st.booleans())
@@ -414,6 +416,9 @@ class Machine(RuleBasedStateMachine):
         browser = self.codes[code]
         taken = now(self.stage.handoffs.take(code, SANDBOX if right else OTHER, browser, "", self.stage.sessions.find_digest))
         assert taken is None or (right and code not in self.spent)
+        token, at = self.issued[code]
+        if code not in self.spent and self.stage.time < at + 30 and token in self.live and not self._is_over(token):
+            self.live[token] = (self.live[token][0], self.live[token][1], self.stage.time)  # whoever hands over uses their session
         self.spent.add(code)
         if isinstance(taken, tuple):
             guest = now(self.stage.sessions.find_guest(taken[0].reveal()))
