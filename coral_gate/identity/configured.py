@@ -30,6 +30,7 @@ from coral_gate.model import Identity, SignInAttempt, SignInStart
 CALLBACK = "/sign-in/callback"
 """Where an issuer sends browsers back to, on the portal's origin."""
 
+_STYLESHEET = "/static/portal.css"
 _LOCAL_PATH = "/local-issuer"
 _LOCAL_CLIENT = "coral-gate"
 _GOOGLE = "https://accounts.google.com"
@@ -108,6 +109,7 @@ def _built_in(config: Config, announce: Callable[[str], None]) -> SigningIn:
         interfaces=[bound_interface(listener.endpoint) for listener in config.listeners],
         users=users,
         announce=announce,
+        stylesheet=_STYLESHEET,
     )
     settings = ClientSettings(
         issuer=issuer.issuer,

@@ -16,9 +16,11 @@ from twisted.trial.unittest import SynchronousTestCase
 from coral_gate.config import parse
 from coral_gate.config.sections import sign_in
 from coral_gate.errors import ConfigError
+from coral_gate.gate import entrance, routes
 from coral_gate.identity.configured import CALLBACK, SigningIn, SignInNotConfigured, signing_in
 from coral_gate.identity.keys import ALGORITHMS
 from coral_gate.identity.settings import ClientAuthentication
+from tests import ROOT
 from tests.config.texts import INSIDE, LEAST, told
 
 GOOGLE = """\
@@ -148,6 +150,14 @@ class WiringTests(SynchronousTestCase):
         identity = self.successResultOf(Deferred.fromCoroutine(built.provider.finish(start.attempt, query, BROWSER)))
         self.assertEqual((identity.user.sub, identity.name, identity.email), ("bob", "Bob", "bob@gate.localhost"))
         self.assertEqual(len(words), 2)
+
+    def test_addresses_are_the_gates(self) -> None:
+        """The callback is where the gate expects browsers, the issuer where the gate serves it, and its style is there."""
+        self.assertEqual(CALLBACK, entrance.CALLBACK)
+        built = self.built(INSIDE + "[sign_in]\nbuilt_in = true\n", announce=lambda word: None)
+        assert built.local is not None
+        self.assertEqual(urlsplit(built.local.issuer).path.encode() + b"/", routes.LOCAL_ISSUER.path)
+        self.assertTrue((ROOT / "coral_gate" / "portal" / "static" / "portal.css").is_file())
 
     def test_word_on_the_terminal(self) -> None:
         """By default the word goes to the process's own output, whatever stands in its place as sys.stdout."""
