@@ -7,13 +7,15 @@ from ipaddress import ip_network
 from typing import Any
 
 from twisted.internet import reactor as installed
-from twisted.internet.interfaces import IProtocolFactory
+from twisted.internet.address import IPv4Address
+from twisted.internet.interfaces import IAddress, IProtocolFactory
 from twisted.trial.unittest import TestCase
 
 from coral_gate.interfaces import ILink
 from coral_gate.sandboxes.addresses import AddressPolicy
 from coral_gate.sandboxes.attempt import LinkRefused
 from tests.sandboxes.link_contract import End, Ends
+from tests.sandboxes.scripted_resolver import ScriptedResolver
 
 reactor: Any = installed  # Any: the type of the module knows only a part of what a reactor provides
 
@@ -31,11 +33,19 @@ class Listening(TestCase):
         self.addCleanup(port.stopListening)
         return int(port.getHost().port)
 
-    def listen_tls(self, factory: IProtocolFactory, options: object) -> int:
+    def listen_tls(self, factory: IProtocolFactory, options: object, interface: str = "127.0.0.1", port: int = 0) -> int:
         """A TLS service's port."""
-        port = reactor.listenSSL(0, factory, options, interface="127.0.0.1")
-        self.addCleanup(port.stopListening)
-        return int(port.getHost().port)
+        listening = reactor.listenSSL(port, factory, options, interface=interface)
+        self.addCleanup(listening.stopListening)
+        return int(listening.getHost().port)
+
+    def resolve_by(self, *answers: list[str]) -> ScriptedResolver:
+        """Let the reactor's resolver answer from a script until the end of the test."""
+        scripted: list[list[IAddress]] = [[IPv4Address("TCP", text, 0) for text in some] for some in answers]
+        resolver = ScriptedResolver(*scripted)
+        before = reactor.installNameResolver(resolver)
+        self.addCleanup(reactor.installNameResolver, before)
+        return resolver
 
     def nobody(self) -> int:
         """A port on which nobody listens."""

@@ -7,7 +7,7 @@ from ipaddress import ip_address, ip_network
 
 from twisted.internet.address import IPv4Address
 from twisted.internet.defer import CancelledError, Deferred
-from twisted.internet.interfaces import IAddress, IProtocolFactory
+from twisted.internet.interfaces import IProtocolFactory
 from twisted.internet.task import deferLater
 
 from coral_gate.errors import UpstreamUnreachable
@@ -17,7 +17,6 @@ from coral_gate.sandboxes.links import TCPLink
 from coral_gate.sandboxes.local_addresses import is_local
 from tests.integration.listening import LOOPBACK, Listening, reactor
 from tests.sandboxes.link_contract import EchoEnd, Ends, LinkContract
-from tests.sandboxes.scripted_resolver import ScriptedResolver
 
 
 class TCPLinkContractTests(LinkContract, Listening):
@@ -100,14 +99,6 @@ class TCPLinkTests(Listening):
 
 class NamedLinkTests(Listening):
     """A link to a host name."""
-
-    def resolve_by(self, *answers: list[str]) -> ScriptedResolver:
-        """Let the reactor's resolver answer from a script until the end of the test."""
-        scripted: list[list[IAddress]] = [[IPv4Address("TCP", text, 0) for text in some] for some in answers]
-        resolver = ScriptedResolver(*scripted)
-        before = reactor.installNameResolver(resolver)
-        self.addCleanup(reactor.installNameResolver, before)
-        return resolver
 
     async def test_resolved_once_and_that_address_dialled(self) -> None:
         """A name that answers differently the second time is asked only once for each connection."""

@@ -76,6 +76,45 @@ class TLSLinkTests(Listening):
         port = self.listen_tls(self.servers, options(certificate()))
         self.assertEqual(await self.refused(self.link(port)), "pin")
 
+    async def test_no_second_guess(self) -> None:
+        """Where the first address of a name shows another certificate no other address is tried."""
+        port = self.listen_tls(Ends(), options(certificate()))
+        self.listen_tls(self.servers, options(self.shown), "127.0.0.2", port)
+        self.resolve_by(["127.0.0.1", "127.0.0.2"])
+        policy = AddressPolicy(allow_names=["vm.example"])
+        link = TLSLink(reactor, host="vm.example", port=port, policy=policy, pin_sha256=pin(self.shown))
+        self.assertEqual(await self.refused(link), "pin")
+        self.assertEqual(self.servers.built, [])
+
+    async def test_no_delay(self) -> None:
+        """Small writes go out at once (TCP_NODELAY)."""
+        clients = Ends()
+        await self.link(self.listen_tls(Ends(), options(self.shown))).connect(clients)
+        self.assertTrue(clients.built[0].transport.getTcpNoDelay())  # type: ignore[attr-defined]  # a TLS transport passes it on
+        clients.built[0].transport.loseConnection()
+        await clients.built[0].until(lambda: clients.built[0].ended is not None)
+
+    async def test_no_renegotiation(self) -> None:
+        """A service that begins a second handshake, in which it might show another certificate, loses the stream (TLS 1.2)."""
+
+        class Again(End):
+            def dataReceived(self, data: bytes) -> None:
+                super().dataReceived(data)
+                handle = self.transport.getHandle()  # type: ignore[attr-defined]  # a TLS transport
+                handle.renegotiate()
+                handle.do_handshake()
+                self.transport.write(b"again")
+
+        speaking = options(self.shown)
+        speaking.getContext().set_max_proto_version(SSL.TLS1_2_VERSION)
+        servers, clients = Ends(Again), Ends()
+        await self.link(self.listen_tls(servers, speaking)).connect(clients)
+        [ours] = clients.built
+        ours.transport.write(b"x")
+        await ours.until(lambda: ours.ended is not None)
+
+    test_no_renegotiation.timeout = 10  # type: ignore[attr-defined]  # trial reads it
+
     async def test_what_is_written_first(self) -> None:
         """What a protocol writes as soon as it is connected arrives, once, and so does what the service says first."""
         servers, clients = Ends(Eager), Ends(Eager)

@@ -259,7 +259,8 @@ class NameLinkTests(Case):
         connecting = self.connect(self.tcp("vm.example", v4("10.0.0.1", "10.0.0.2", "10.0.0.1")))
         self.reactor.connectors[0].refused()
         self.reactor.connectors[1].refused()
-        self.failureResultOf(connecting, UpstreamUnreachable)
+        fault = self.failureResultOf(connecting, UpstreamUnreachable).value
+        self.assertIsInstance(fault.__cause__, ConnectError)
         self.assertEqual(self.dialled(), [("10.0.0.1", 80), ("10.0.0.2", 80)])
 
     def test_cancel_stops_trying(self) -> None:
