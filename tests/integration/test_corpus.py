@@ -40,7 +40,8 @@ class CorpusTests(TestCase):
         corpora = [[case for case in [*cases(lane.host)][number::_LANES] if case.verdict in verdicts] for number, lane in enumerate(lanes)]
         outcome = await run_lanes(lanes, corpora, judge)
         told = "\n".join(f"{name}: {why}" for name, why in sorted(outcome.wrong.items()))
-        self.assertFalse(outcome.wrong, f"{len(outcome.wrong)} of {sum(map(len, corpora))}:\n{told}")
+        if outcome.wrong:
+            self.fail(f"{len(outcome.wrong)} of {sum(map(len, corpora))}:\n{told}")
         return outcome
 
     async def test_daemon(self) -> None:
