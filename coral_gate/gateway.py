@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import secrets
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Collection, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
@@ -63,6 +63,7 @@ class Rooms:
     """
     What is built once and shared by every door: one judge, one set of sessions, one pool, one set of channels.
 
+    :ivar failing: names what cannot be used now.
     :ivar channels: what serves each kind of connection.
     """
 
@@ -72,6 +73,7 @@ class Rooms:
     stores: Stores
     audit: IAuditSink
     signing_in: SigningIn
+    failing: Callable[[], Collection[str]] = tuple
     sessions: Sessions = field(init=False)
     handoffs: Handoffs = field(init=False)
     site: Site = field(init=False)
@@ -115,7 +117,7 @@ class Rooms:
             now=time.time,
         )
         respond = self.signing_in.local.respond if self.signing_in.local is not None else None
-        return PortalServices(entrance, self.sessions, self._cards, self.signing_in.issuer_name, respond)
+        return PortalServices(entrance, self.sessions, self._cards, self.signing_in.issuer_name, respond, self.failing)
 
     def sandbox_origin(self, sandbox: SandboxId) -> str:
         """The origin of a sandbox, e.g. `https://<id>.sandboxes.example`."""
@@ -236,8 +238,9 @@ def build_gateway(config: Config, reactor: Any) -> Gateway:
     :param reactor: a Twisted reactor; typed Any since no type names all that it provides.
     :raises ConfigError: what the configuration names cannot be used, e.g. a certificate's file.
     """
-    state = State(config.gate.state_directory, reactor, __version__)
-    rooms = Rooms(config, reactor, static_driver(config, reactor), state.stores, state.audit, signing_in(config, reactor))
+    state = State(config, reactor, __version__)
+    rooms = Rooms(config, reactor, static_driver(config, reactor), state.stores, state.audit, signing_in(config, reactor), state.failing)
+    rooms.upkeep.keys = state.custody.upkeep
     gateway = Gateway(rooms, state)
     certificates = Certificates(config.tls, "tls") if any(listen.tls for listen in config.listeners) else None
     for listen in config.listeners:

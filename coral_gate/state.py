@@ -1,5 +1,5 @@
 """
-What outlives the process: the database, the audit log. Built with the daemon, opened when it starts.
+What outlives the process: the database, the audit log, the keys. Built with the daemon, opened when it starts.
 
 Nothing is opened before the daemon has its final process and user: an open database does not survive a fork, and files belong
 to whoever opened them.
@@ -16,12 +16,16 @@ from typing import Any, TypeVar
 from attrs import define, field
 from twisted.internet.defer import Deferred, execute
 from twisted.internet.interfaces import IReactorFromThreads
+from twisted.internet.threads import deferToThreadPool
+from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from coral_gate.audit.events import DaemonStarted, DaemonStopped
 from coral_gate.audit.file_sink import FileSink
 from coral_gate.audit.segments import FOLDER_NAME, Segments
 from coral_gate.audit.thread import OwnThread
+from coral_gate.config import Config
+from coral_gate.custody.configured import Custody, custody
 from coral_gate.errors import Unavailable
 from coral_gate.records import Principal
 from coral_gate.stores.providers import Stores, database_stores
@@ -75,27 +79,48 @@ class _LaterThread:
 @define(eq=False)
 class State:
     """
-    The database and the audit log.
+    The database, the audit log and the keys.
 
-    :param folder: the state directory.
+    :param config: names the state directory and the keys.
     :param reactor: a Twisted reactor; Any since no type names all that it provides.
     :param version: Coral Gate's, for the audit log.
     """
 
-    folder: Path
+    config: Config
     reactor: Any
     version: str
+    custody: Custody = field(init=False)
     stores: Stores = field(init=False)
     audit: FileSink = field(init=False)
     _database: _LaterDatabase = field(factory=_LaterDatabase, init=False)
     _threads: tuple[OneThread, OneThread] = field(init=False)
     _audit_thread: _LaterThread = field(init=False)
+    _log = Logger()
 
     def __attrs_post_init__(self) -> None:
         self.stores = database_stores(self._database)
         self._threads = (OneThread(self.reactor, "store-writer"), OneThread(self.reactor, "store-reader"))
         self._audit_thread = _LaterThread(self.reactor)
-        self.audit = FileSink(Segments(str(self.folder / FOLDER_NAME), "gate"), self._audit_thread, self.reactor)
+        self.audit = FileSink(Segments(str(self._folder / FOLDER_NAME), "gate"), self._audit_thread, self.reactor)
+        self.custody = custody(
+            self.config.keys, self.stores.credentials, self.audit, self.reactor, self._in_any_thread, lambda: datetime.now(UTC)
+        )
+
+    @property
+    def _folder(self) -> Path:
+        return self.config.gate.state_directory
+
+    def _in_any_thread(self, work: Callable[[], T]) -> Deferred[T]:
+        """Work on keys' files, each a moment long."""
+        return deferToThreadPool(self.reactor, self.reactor.getThreadPool(), work)
+
+    def failing(self) -> dict[str, str]:
+        """What cannot be used now, each with a sentence for operators that says why; empty when all is well."""
+        reasons: dict[str, str | None] = {"audit": self.audit.ready()}
+        if self.config.keys.master is not None:
+            state = self.custody.keyring.state()
+            reasons["keys"] = None if state.ready else state.why
+        return {name: why for name, why in reasons.items() if why}
 
     def open(self) -> None:
         """
@@ -103,16 +128,20 @@ class State:
 
         :raises ConfigError: a folder or file cannot be used; every sentence says what to do.
         """
-        self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        self._database.opened = open_for_daemon(self.folder, *self._threads, now=datetime.fromtimestamp(time.time(), UTC))
+        self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        self._database.opened = open_for_daemon(self._folder, *self._threads, now=datetime.fromtimestamp(time.time(), UTC))
         _now_or_raise(Deferred.fromCoroutine(self.audit.start()))
         _now_or_raise(Deferred.fromCoroutine(self.audit.record(DaemonStarted(version=self.version))))
+        self.custody.open()
+        for name, why in self.failing().items():
+            self._log.error("not ready: {name}: {why}", name=name, why=why)
         for thread in self._threads:
             thread.start()
         self._audit_thread.start()
 
     async def close(self) -> None:
         """Write what is left, and close everything."""
+        self.custody.close()
         await self.audit.record(DaemonStopped())
         await self.audit.stop()
         self._audit_thread.stop()

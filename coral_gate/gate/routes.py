@@ -64,6 +64,8 @@ ROUTES: tuple[Route, ...] = (
     Route("portal.static", _PORTAL, b"/static/", READS, _PAGE, Guard.PUBLIC, subtree=True, body_bytes=0),
     Route("portal.favicon", _PORTAL, b"/favicon.ico", READS, _PAGE, Guard.PUBLIC, body_bytes=0),
     Route("portal.robots", _PORTAL, b"/robots.txt", READS, _PAGE, Guard.PUBLIC, body_bytes=0),
+    Route("portal.alive", _PORTAL, b"/livez", READS, _PAGE, Guard.PUBLIC, body_bytes=0),
+    Route("portal.ready", _PORTAL, b"/readyz", READS, _PAGE, Guard.PUBLIC, body_bytes=0),
     Route("sandbox.enter", Side.SANDBOX, b"/.gate/enter", frozenset({b"GET"}), _PAGE, Guard.PUBLIC, body_bytes=0),
     Route("sandbox.bye", Side.SANDBOX, b"/.gate/bye", frozenset({b"GET"}), _PAGE, Guard.PUBLIC, body_bytes=0),
     Route("sandbox.http", Side.SANDBOX, b"/", ANY, ChannelKind.HTTP, Guard.SANDBOX, subtree=True),

@@ -33,6 +33,7 @@ class Upkeep:
     Follows revocations and keeps the stores tidy, while it runs.
 
     :param clock: for the intervals; monotonic as far as the reactor's is.
+    :param keys: what users' keys ask for now and then.
     """
 
     revocations: IRevocationLog
@@ -40,6 +41,7 @@ class Upkeep:
     handoffs: IHandoffStore
     sandboxes: ISandboxStore
     clock: IReactorTime
+    keys: Callable[[], Awaitable[None]] | None = None
     _seq: int = field(default=-1, init=False)
     _heard_at: float = field(default=0.0, init=False)
     _loops: list[LoopingCall] = field(factory=list, init=False)
@@ -93,6 +95,8 @@ class Upkeep:
         await self.sessions.store.purge(now)
         await self.handoffs.purge(now)
         await self.sandboxes.purge(now)
+        if self.keys is not None:
+            await self.keys()
 
     def _tolerating(self, work: Callable[[], Awaitable[None]]) -> Deferred[None]:
         return Deferred.fromCoroutine(self._tolerating_async(work))

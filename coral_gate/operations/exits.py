@@ -22,5 +22,12 @@ def give_up(error: ConfigError) -> NoReturn:
     :raises SystemExit: always, with 78.
     """
     for problem in error.problems:
-        sys.stderr.write(f"coral-gate: {problem}\n")
+        say(f"coral-gate: {problem}")
     raise SystemExit(EXIT_CONFIG)
+
+
+def say(line: str) -> None:
+    """Print a line to the process's own stderr: twistd has turned `sys.stderr` into the log by then."""
+    out = sys.__stderr__ or sys.stderr
+    out.write(line + "\n")
+    out.flush()

@@ -4,15 +4,13 @@ One listener as a Twisted service: it binds before privileges are dropped, and s
 
 from __future__ import annotations
 
-import sys
-
 from twisted.application.service import Service
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IListeningPort, IProtocolFactory, IStreamServerEndpoint
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
-from coral_gate.operations.exits import EXIT_UNAVAILABLE
+from coral_gate.operations.exits import EXIT_UNAVAILABLE, say
 
 
 class Listener(Service):
@@ -54,5 +52,5 @@ class Listener(Service):
         self._log.info("listening on {endpoint}: {host}", endpoint=self._description, host=port.getHost())
 
     def _failed(self, failure: Failure) -> None:
-        sys.stderr.write(f"coral-gate: cannot listen on {self._description}: {failure.getErrorMessage()}\n")
+        say(f"coral-gate: cannot listen on {self._description}: {failure.getErrorMessage()}")
         raise SystemExit(EXIT_UNAVAILABLE)

@@ -4,7 +4,7 @@ What the portal's pages ask of the gate.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Collection, Sequence
 from typing import Protocol, TypeAlias
 
 from attrs import frozen
@@ -90,6 +90,7 @@ class PortalServices:
 
     :ivar sandboxes: those that a visitor may use.
     :ivar issuer: what people sign in with, for the button.
+    :ivar failing: names what the gate needs and cannot use now.
     :ivar local_issuer: answers below `/local-issuer/`; None where it is not configured.
     """
 
@@ -98,3 +99,4 @@ class PortalServices:
     sandboxes: Callable[[Visitor], Awaitable[Sequence[SandboxCard]]]
     issuer: str
     local_issuer: LocalResponder | None = None
+    failing: Callable[[], Collection[str]] = tuple

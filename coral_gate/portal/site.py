@@ -14,6 +14,7 @@ from twisted.web.resource import IResource, Resource
 from twisted.web.server import Request, Site
 
 from coral_gate.portal import visits
+from coral_gate.portal.health import Alive, Ready
 from coral_gate.portal.services import PortalServices
 
 _KINDS = {".css": b"text/css; charset=utf-8", ".js": b"text/javascript; charset=utf-8", ".svg": b"image/svg+xml"}
@@ -79,6 +80,8 @@ def build_site(reactor: IReactorTime, services: PortalServices) -> Site:
     pages[b"/robots.txt"] = StaticFile(b"User-agent: *\nDisallow: /\n", b"text/plain; charset=utf-8")
     icon = files("coral_gate.portal").joinpath("static", "gate.svg").read_bytes()
     pages[b"/favicon.ico"] = StaticFile(icon, _KINDS[".svg"])
+    pages[b"/livez"] = Alive()
+    pages[b"/readyz"] = Ready(services.failing)
     local = services.local_issuer
     root = Root(pages, None if local is None else visits.LocalIssuerAddress(local))
     return PortalSite(root, reactor=reactor, timeout=60, parsePOSTFormSubmission=False)

@@ -31,6 +31,8 @@ class TableTests(SynchronousTestCase):
             public,
             [
                 "portal /favicon.ico",
+                "portal /livez",
+                "portal /readyz",
                 "portal /robots.txt",
                 "portal /sign-in",
                 "portal /sign-in/callback",

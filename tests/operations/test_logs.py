@@ -68,7 +68,7 @@ class GivingUpTests(SynchronousTestCase):
     def test_every_problem(self) -> None:
         """Every problem is a line on stderr, and the exit code says that it is the configuration."""
         err = io.StringIO()
-        with mock.patch("sys.stderr", err):
+        with mock.patch("sys.__stderr__", err):
             error = self.assertRaises(
                 SystemExit, give_up, ConfigError((Problem("a:1", "b.c", "wrong."), Problem("d", "", "worse.", "Mend it.")))
             )
