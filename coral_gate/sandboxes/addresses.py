@@ -102,6 +102,10 @@ class AddressPolicy:
             return None
         return rule
 
+    def asks_the_machine(self, port: int) -> bool:
+        """Whether a verdict on this port may need `is_local`; where not, an address's verdict never changes."""
+        return any(own.is_unspecified and its_port == port for own, its_port in self.own)
+
     def _is_own(self, address: Address, port: int, is_local: Callable[[Address], bool]) -> bool:
         ours = {endpoint for endpoint, its_port in self.own if its_port == port}
         if not ours:

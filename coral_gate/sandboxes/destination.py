@@ -39,11 +39,22 @@ class Destination:
     resolver: IHostnameResolver
     loopback_only: bool = False
     is_local: Callable[[Address], bool] = is_local
+    _settled: bool = field(init=False)
+    _rule: str | None = field(init=False)
 
     @port.validator
     def _port(self, attribute: object, value: int) -> None:
         if not 0 < value < 0x10000:
             raise ValueError("a port is 1 to 65535")
+
+    @_settled.default
+    def _judged_for_good(self) -> bool:
+        # Neither the address nor the policy ever changes; only the machine's own addresses do.
+        return not isinstance(self.host, str) and not self.policy.asks_the_machine(self.port)
+
+    @_rule.default
+    def _judged_once(self) -> str | None:
+        return self._refusal(self.host, None) if self._settled and not isinstance(self.host, str) else None
 
     def literal(self) -> str | None:
         """
@@ -53,7 +64,7 @@ class Destination:
         """
         if isinstance(self.host, str):
             return None
-        return self._checked(self.host, None)
+        return self._allowed(self.host, self._rule if self._settled else self._refusal(self.host, None))
 
     async def addresses(self) -> list[str]:
         """
@@ -70,12 +81,16 @@ class Destination:
             raise LinkRefused("too-many-answers")
         return list(dict.fromkeys([self._checked(_address(answer), name) for answer in answers]))
 
-    def _checked(self, address: Address, name: str | None) -> str:
+    def _checked(self, address: Address, name: str) -> str:
+        return self._allowed(address, self._refusal(address, name))
+
+    def _refusal(self, address: Address, name: str | None) -> str | None:
         rule = self.policy.refusal(address, self.port, self.is_local, name)
+        return "plaintext" if rule is None and self.loopback_only and not address.is_loopback else rule
+
+    def _allowed(self, address: Address, rule: str | None) -> str:
         if rule is not None:
             raise LinkRefused(rule)
-        if self.loopback_only and not address.is_loopback:
-            raise LinkRefused("plaintext")
         return str(address)
 
 

@@ -237,6 +237,7 @@ class OwnEndpointTests(SynchronousTestCase):
         for port in (80, 8080):
             policy.refusal(ip_address("10.0.0.5"), port, is_local)
         self.assertEqual(asked, [])
+        self.assertEqual([policy.asks_the_machine(port) for port in (443, 80, 8080)], [True, False, False])
 
     @given(st.sampled_from(["127.0.0.1", "10.0.0.5"]).map(IPv4Address))
     def test_in_disguise(self, inner: IPv4Address) -> None:
