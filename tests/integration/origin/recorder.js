@@ -12,7 +12,7 @@
 //
 // It ends when stdin does. By path: /mode/echo gives back the content as it comes; /mode/download?bytes=N a known
 // pattern; /mode/events?name=x a stream of events; /mode/hold?name=x waits for `answer`; /mode/early?status=N answers
-// before the content has come and reads no more of it. Any other path is answered with its record.
+// before the content has come and reads no more of it; /mode/deaf?name=x reads nothing of it until `answer`. Any other path is answered with its record.
 'use strict';
 
 const crypto = require('node:crypto');
@@ -84,7 +84,7 @@ class Origin {
     const record = this.record(request, more);
     const url = new URL(request.url.startsWith('/mode/') ? request.url : '/', 'http://origin.invalid');
     const mode = MODES[url.pathname];
-    if (mode && mode.early) return mode.early(record, request, response, url.searchParams);
+    if (mode && mode.early) return mode.early(record, request, response, url.searchParams, this);
     if (more && more.expects) response.writeContinue();
     this.read(record, request, mode && mode.content && mode.content(response), () => {
       if (mode) mode.end(record, request, response, url.searchParams);
@@ -121,7 +121,7 @@ const held = new Map(); // name -> requests that wait
 function among(map, name, response, act) {
   if (!map.has(name)) map.set(name, new Set());
   map.get(name).add(act);
-  response.on('close', () => map.get(name).delete(act));
+  response.on('close', () => map.get(name)?.delete(act));
 }
 
 function download(response, bytes) {
@@ -169,6 +169,13 @@ const MODES = {
   '/mode/hold': {
     end: (record, request, response, query) => {
       among(held, query.get('name'), response, () => response.writeHead(200, { 'Content-Type': 'application/json' }).end(JSON.stringify(record)));
+    },
+  },
+  '/mode/deaf': {
+    early: (record, request, response, query, origin) => {
+      among(held, query.get('name'), response, () => {
+        origin.read(record, request, null, () => response.end(JSON.stringify(record)));
+      });
     },
   },
   '/mode/early': {
