@@ -20,7 +20,7 @@ from twisted.logger import ILogObserver, Logger
 from twisted.web.server import Site
 
 from coral_gate import __version__
-from coral_gate.audit.events import RequestRefused
+from coral_gate.audit.events import RequestRefused, UserChanged
 from coral_gate.channels.http import HTTPChannel
 from coral_gate.channels.plan import Forwarding
 from coral_gate.channels.portal import PortalChannel
@@ -44,13 +44,13 @@ from coral_gate.http1.head import HeadLimits
 from coral_gate.identity.attempts import MemorySignInAttempts
 from coral_gate.identity.configured import SigningIn, signing_in
 from coral_gate.interfaces import IAuditSink, ISandboxDriver
-from coral_gate.model import Asker, ChannelKind, SandboxId
+from coral_gate.model import Asker, ChannelKind, Role, SandboxId
 from coral_gate.operations.exits import give_up
 from coral_gate.operations.listening import Listener
 from coral_gate.operations.logs import log_observer
 from coral_gate.portal.services import PortalServices, SandboxCard
 from coral_gate.portal.site import build_site
-from coral_gate.records import AsUser
+from coral_gate.records import AsGate, AsUser, Capacity
 from coral_gate.sandboxes.configured import static_driver
 from coral_gate.sandboxes.memory import MemoryLink
 from coral_gate.state import State
@@ -159,6 +159,13 @@ class Rooms:
         self.doors.append(door)
         return FrontFactory(door, tls)
 
+    async def name_administrators(self) -> None:
+        """Let the administrators of the configuration in, where they are not known yet."""
+        for who in self.signing_in.administrators:
+            if await self.stores.users.find(who) is None:
+                await self.audit.record(UserChanged(user=who, change="allowed", to=Role.ADMINISTRATOR.value))
+                await self.stores.users.allow(AsGate(Capacity.SIGN_IN), who, Role.ADMINISTRATOR, datetime.now(UTC))
+
     def cut(self) -> None:
         """Close every connection that is still open."""
         for door in self.doors:
@@ -206,6 +213,8 @@ class Gateway(MultiService):
             give_up(error)
         self.rooms.site.doStart()
         self.rooms.upkeep.start()
+        naming = Deferred.fromCoroutine(self.rooms.name_administrators())
+        naming.addErrback(lambda failure: self._log.failure("the administrators of the configuration could not be let in", failure))
         super().startService()
         gate = self.rooms.config.gate
         self._log.info("ready: portal {portal}, sandboxes below {site}", portal=str(gate.portal_origin), site=str(gate.sandbox_site))
@@ -239,7 +248,8 @@ def build_gateway(config: Config, reactor: Any) -> Gateway:
     :raises ConfigError: what the configuration names cannot be used, e.g. a certificate's file.
     """
     state = State(config, reactor, __version__)
-    rooms = Rooms(config, reactor, static_driver(config, reactor), state.stores, state.audit, signing_in(config, reactor), state.failing)
+    how = signing_in(config, reactor, known=state.let_in_by_name)
+    rooms = Rooms(config, reactor, static_driver(config, reactor), state.stores, state.audit, how, state.failing)
     rooms.upkeep.keys = state.custody.upkeep
     gateway = Gateway(rooms, state)
     certificates = Certificates(config.tls, "tls") if any(listen.tls for listen in config.listeners) else None

@@ -88,10 +88,14 @@ Principal: TypeAlias = AsUser | AsAdministrator | AsOwner | AsGate
 """Who a row is asked for by. There is no default: without one no row is seen."""
 
 
+BY_CONFIGURATION = "configuration"
+"""What `User.allowed_by` says of whom the configuration's lists let in."""
+
+
 def allowed_by(by: Principal) -> str:
     """What `User.allowed_by` says of whoever lets someone in: an administrator's row id, `operator` or `configuration`."""
     if isinstance(by, AsGate):
-        return "operator" if by.capacity is Capacity.OPERATOR else "configuration"
+        return "operator" if by.capacity is Capacity.OPERATOR else BY_CONFIGURATION
     return by.user if isinstance(by, AsAdministrator | AsUser) else "unknown"
 
 

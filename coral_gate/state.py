@@ -27,7 +27,8 @@ from coral_gate.audit.thread import OwnThread
 from coral_gate.config import Config
 from coral_gate.custody.configured import Custody, custody
 from coral_gate.errors import Unavailable
-from coral_gate.records import Principal
+from coral_gate.model import UserId
+from coral_gate.records import BY_CONFIGURATION, Principal
 from coral_gate.stores.providers import Stores, database_stores
 from coral_gate.stores.sql import Rows
 from coral_gate.stores.sqlite import SQLiteDatabase, open_for_daemon
@@ -121,6 +122,11 @@ class State:
             state = self.custody.keyring.state()
             reasons["keys"] = None if state.ready else state.why
         return {name: why for name, why in reasons.items() if why}
+
+    async def let_in_by_name(self, who: UserId) -> bool:
+        """Whether an administrator or the operator let somebody in, whatever the configuration's lists say."""
+        user = await self.stores.users.find(who)
+        return user is not None and user.allowed_by != BY_CONFIGURATION
 
     def open(self) -> None:
         """

@@ -21,11 +21,11 @@ from coral_gate.identity.in_process import InProcessHTTPClient
 from coral_gate.identity.local import LocalIssuer, local_issuer
 from coral_gate.identity.local_page import LocalUser
 from coral_gate.identity.local_signing import ALGORITHM
-from coral_gate.identity.oidc import openid_provider
+from coral_gate.identity.oidc import Known, nobody_known, openid_provider
 from coral_gate.identity.policy import sign_in_policy
 from coral_gate.identity.settings import ClientAuthentication, ClientSettings
 from coral_gate.interfaces import IIdentityProvider
-from coral_gate.model import Identity, SignInAttempt, SignInStart
+from coral_gate.model import Identity, SignInAttempt, SignInStart, UserId
 
 CALLBACK = "/sign-in/callback"
 """Where an issuer sends browsers back to, on the portal's origin."""
@@ -63,17 +63,21 @@ class SigningIn:
     How people sign in.
 
     :ivar issuer_name: what the button says.
+    :ivar administrators: who has that role from their first sign-in on.
     :ivar local: the built-in issuer, where it is configured.
     """
 
     provider: IIdentityProvider
     issuer_name: str
+    administrators: tuple[UserId, ...] = ()
     local: LocalIssuer | None = None
 
 
-def signing_in(config: Config, reactor: Any, announce: Callable[[str], None] | None = None) -> SigningIn:
+def signing_in(config: Config, reactor: Any, announce: Callable[[str], None] | None = None, known: Known = nobody_known) -> SigningIn:
     """
     What the configuration says of signing in.
+
+    :param known: whether somebody may sign in whom no list names (`coral-gate user allow`).
 
     :param reactor: provides IReactorTime and IReactorTCP, and no type says both.
     :param announce: shows the built-in issuer's one-time words; by default on the terminal.
@@ -83,15 +87,16 @@ def signing_in(config: Config, reactor: Any, announce: Callable[[str], None] | N
         return _built_in(config, announce or _on_the_terminal)
     if config.sign_in.issuer is None:
         return SigningIn(NoProvider(), "your organisation")
-    provider = openid_provider(_settings(config.sign_in, config.sign_in.issuer), NetworkHTTPClient(reactor))
-    return SigningIn(provider, config.sign_in.issuer_name or _name(config.sign_in.issuer))
+    said, issuer = config.sign_in, config.sign_in.issuer
+    provider = openid_provider(_settings(said, issuer), NetworkHTTPClient(reactor), known=known)
+    return SigningIn(provider, said.issuer_name or _name(issuer), tuple(UserId(issuer, sub) for sub in said.administrators))
 
 
 def _settings(said: SignInConfig, issuer: str) -> ClientSettings:
     return ClientSettings(
         issuer=issuer,
         client_id=said.client_id or "",
-        policy=sign_in_policy(said.allow_hd, said.allow_email, said.allow_subject),
+        policy=sign_in_policy(said.allow_hd, said.allow_email, (*said.allow_subject, *said.administrators)),
         secret=None if said.client_secret is None else said.client_secret.read_line(),
         authentication=ClientAuthentication(said.client_authentication),
         algorithms=frozenset(said.algorithms),
@@ -120,7 +125,8 @@ def _built_in(config: Config, announce: Callable[[str], None]) -> SigningIn:
         profile=True,
     )
     provider = openid_provider(settings, InProcessHTTPClient(portal, issuer.respond))
-    return SigningIn(provider, config.sign_in.issuer_name or "the word on the terminal", issuer)
+    administrators = tuple(UserId(issuer.issuer, sub) for sub in config.sign_in.administrators)
+    return SigningIn(provider, config.sign_in.issuer_name or "the word on the terminal", administrators, issuer)
 
 
 def _name(issuer: str) -> str:

@@ -8,8 +8,9 @@ import base64
 import hashlib
 import hmac
 import secrets
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime, timedelta
+from typing import TypeAlias
 from urllib.parse import urlencode
 
 from attrs import define
@@ -29,13 +30,22 @@ from coral_gate.identity.signature import read_header, verified_claims
 from coral_gate.identity.strict_json import json_object
 from coral_gate.identity.token_endpoint import Tokens, read_tokens, token_request
 from coral_gate.interfaces import IHTTPClient, IIdentityProvider
-from coral_gate.model import Identity, Secret, SignInAttempt, SignInStart
+from coral_gate.model import Identity, Secret, SignInAttempt, SignInStart, UserId
 
 ATTEMPT_LIFE = timedelta(minutes=10)
 """How long a person may take at the issuer."""
 
 PROMPTS = frozenset({"login", "consent", "select_account"})
 """What the issuer may be asked to show; never `none`: a sign-in is a person's act."""
+
+
+Known: TypeAlias = Callable[[UserId], Awaitable[bool]]
+"""Whether somebody was let in by name, by an administrator or the operator."""
+
+
+async def nobody_known(who: UserId) -> bool:
+    """The lists alone decide."""
+    return False
 
 
 @implementer(IIdentityProvider)
@@ -46,6 +56,7 @@ class OpenIDProvider:
 
     :ivar _now: gives the time, aware UTC.
     :ivar _token: gives a fresh unguessable token of 43 base64url characters (256 bits).
+    :ivar _known: whether somebody may sign in whom no list names.
     """
 
     _settings: ClientSettings
@@ -54,6 +65,7 @@ class OpenIDProvider:
     _http: IHTTPClient
     _now: Callable[[], datetime]
     _token: Callable[[], str]
+    _known: Known
 
     async def begin(
         self,
@@ -92,7 +104,8 @@ class OpenIDProvider:
         person = await self._person(attempt, tokens)
         if self._settings.policy.wants(person) and metadata.userinfo_endpoint is not None:
             person = with_userinfo(person, await self._userinfo(metadata.userinfo_endpoint, tokens))
-        self._settings.policy.admit(person)
+        if not await self._known(person.user):
+            self._settings.policy.admit(person)
         return person.identity
 
     def _authorization_url(self, metadata: IssuerMetadata, attempt: SignInAttempt, state: str, prompt: str | None) -> str:
@@ -176,7 +189,12 @@ def openid_provider(
     http: IHTTPClient,
     now: Callable[[], datetime] = lambda: datetime.now(UTC),
     token: Callable[[], str] = lambda: secrets.token_urlsafe(32),
+    known: Known = nobody_known,
 ) -> OpenIDProvider:
-    """A client of the configured issuer, which is asked for nothing before somebody signs in."""
+    """
+    A client of the configured issuer, which is asked for nothing before somebody signs in.
+
+    :param known: whether somebody may sign in whom no list of the settings names.
+    """
     metadata = discovery(settings.issuer, http, now)
-    return OpenIDProvider(settings, metadata, issuer_keys(metadata, http, now), http, now, token)
+    return OpenIDProvider(settings, metadata, issuer_keys(metadata, http, now), http, now, token, known)

@@ -13,7 +13,7 @@ from urllib.parse import parse_qsl, urlencode
 from attrs import define, evolve, field
 
 from coral_gate.identity.attempts import MemorySignInAttempts
-from coral_gate.identity.oidc import openid_provider
+from coral_gate.identity.oidc import Known, nobody_known, openid_provider
 from coral_gate.identity.policy import sign_in_policy
 from coral_gate.identity.settings import ClientSettings
 from coral_gate.interfaces import IHTTPClient
@@ -47,10 +47,10 @@ class Rig(ABC):
         self.attempts = MemorySignInAttempts(self.clock)
         self.configure()
 
-    def configure(self, **changes: Any) -> None:
+    def configure(self, known: Known = nobody_known, **changes: Any) -> None:
         """Make the client anew, with other settings."""
         self.settings = evolve(self.settings, **changes)
-        self.flow = SignInFlow(openid_provider(self.settings, self.http, self.clock), self.attempts)
+        self.flow = SignInFlow(openid_provider(self.settings, self.http, self.clock, known=known), self.attempts)
 
     def admit(self, hd: Iterable[str] = (), email: Iterable[str] = (), subject: Iterable[str] = ()) -> None:
         """Make the client anew with other lists of who may sign in."""

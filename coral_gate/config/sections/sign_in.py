@@ -90,10 +90,15 @@ def _client(
 
 
 def _somebody(
-    place: Place, issuer: str | None, allow_hd: tuple[str, ...], allow_email: tuple[str, ...], allow_subject: tuple[str, ...]
+    place: Place,
+    issuer: str | None,
+    allow_hd: tuple[str, ...],
+    allow_email: tuple[str, ...],
+    allow_subject: tuple[str, ...],
+    administrators: tuple[str, ...],
 ) -> None:
-    if issuer is not None and not (allow_hd or allow_email or allow_subject):
-        place.at("allow_email").record("Nobody may sign in.", "List people in allow_hd, allow_email or allow_subject.")
+    if issuer is not None and not (allow_hd or allow_email or allow_subject or administrators):
+        place.at("allow_email").record("Nobody may sign in.", "List people in allow_hd, allow_email, allow_subject or administrators.")
     if issuer is None:
         for name, listed in (("allow_hd", allow_hd), ("allow_email", allow_email), ("allow_subject", allow_subject)):
             if listed:
@@ -191,6 +196,18 @@ class SignInConfig:
             since="0.1",
         ),
     )
+    administrators: tuple[str, ...] = field(
+        default=(),
+        metadata=key(
+            "administrators",
+            ListOf(Spelled("a subject", _subject, str), "subjects"),
+            """
+            People who may sign in and are administrators from their first sign-in on, by the issuer's `sub`. Somebody who is
+            known already keeps the role that they have; `coral-gate user role` changes it.
+            """,
+            since="0.1",
+        ),
+    )
     algorithms: tuple[str, ...] = field(
         default=("RS256",),
         metadata=key(
@@ -235,6 +252,6 @@ class SignInConfig:
     RULES: ClassVar[tuple[Rule, ...]] = (
         rule(_one_issuer, "issuer", "built_in"),
         rule(_client, "issuer", "client_id", "client_secret", "client_authentication"),
-        rule(_somebody, "issuer", "allow_hd", "allow_email", "allow_subject"),
+        rule(_somebody, "issuer", "allow_hd", "allow_email", "allow_subject", "administrators"),
         rule(_least_scopes, "scopes"),
     )
