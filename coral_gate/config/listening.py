@@ -48,7 +48,8 @@ def is_loopback(text: str) -> bool:
     if arguments[0].lower() not in ("tcp", "tcp6"):
         return False
     interface = address(_interface(arguments, named))
-    return interface is not None and interface.is_loopback
+    # From Python 3.13 on ::ffff:127.0.0.1 counts as loopback; where it is bound, IPv4 may come in.
+    return interface is not None and interface.is_loopback and getattr(interface, "ipv4_mapped", None) is None
 
 
 def bound_interface(text: str) -> str:
@@ -74,7 +75,7 @@ def bound_to(text: str) -> tuple[ipaddress.IPv4Address | ipaddress.IPv6Address, 
 
 def split_endpoint(text: str) -> tuple[list[str], dict[str, str]]:
     r"""
-    Split an endpoint string into its arguments, those with a name apart: `kind:a:b:name=c`, with `\` before a colon that is none.
+    Split an endpoint string into its arguments, those with a name apart: `kind:a:b:name=c`, with a backslash before a colon that is none.
 
     :raises ValueError: it ends in a lone backslash.
     """
