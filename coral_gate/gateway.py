@@ -10,7 +10,7 @@ from collections.abc import Callable, Collection, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
-from attrs import define, field
+from attrs import define, evolve, field
 from twisted.application.service import MultiService
 from twisted.internet.defer import Deferred
 from twisted.internet.endpoints import serverFromString
@@ -31,6 +31,7 @@ from coral_gate.edge.door import Door
 from coral_gate.edge.limits import ConnectionCaps
 from coral_gate.edge.listener import FrontFactory
 from coral_gate.edge.pool import UpstreamPool
+from coral_gate.edge.self_signed import self_signed
 from coral_gate.edge.tls import Certificates, TLSFrontFactory
 from coral_gate.errors import ConfigError
 from coral_gate.gate.entrance import Entrance
@@ -252,10 +253,19 @@ def build_gateway(config: Config, reactor: Any) -> Gateway:
     rooms = Rooms(config, reactor, static_driver(config, reactor), state.stores, state.audit, how, state.failing)
     rooms.upkeep.keys = state.custody.upkeep
     gateway = Gateway(rooms, state)
-    certificates = Certificates(config.tls, "tls") if any(listen.tls for listen in config.listeners) else None
+    certificates = _certificates(config) if any(listen.tls for listen in config.listeners) else None
     for listen in config.listeners:
         _listener(rooms, listen, certificates).setServiceParent(gateway)
     return gateway
+
+
+def _certificates(config: Config) -> Certificates:
+    """The certificates of the configuration, or for trying out one of our own making."""
+    tls = config.tls
+    if not tls.certificates:
+        names = (config.gate.portal_origin.host, "*." + config.gate.sandbox_site.host)
+        tls = evolve(tls, certificates=(self_signed(config.gate.state_directory / "tls", names),))
+    return Certificates(tls, "tls")
 
 
 def _listener(rooms: Rooms, listen: ListenConfig, certificates: Certificates | None) -> Listener:

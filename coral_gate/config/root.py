@@ -29,8 +29,9 @@ from coral_gate.config.tables import Table, Tables
 _SOCKET_PATH_BYTES: Final = 107  # sun_path less its NUL, unix(7)
 
 
-def _certificates_for_tls(place: Place, listeners: tuple[ListenConfig, ...], tls: TLSConfig) -> None:
-    if any(listener.tls for listener in listeners) and not tls.certificates:
+def _certificates_for_tls(place: Place, gate: GateConfig, listeners: tuple[ListenConfig, ...], tls: TLSConfig) -> None:
+    try_out = all(one.host.endswith(".localhost") for one in (gate.portal_origin, gate.sandbox_site))
+    if any(listener.tls for listener in listeners) and not tls.certificates and not try_out:
         place.at("tls", "certificate").record(
             "A listener does TLS and there is no certificate.", "Add a [[tls.certificate]], or set tls = false for the listener."
         )
@@ -108,7 +109,7 @@ class Config:
     log: LogConfig = field(factory=LogConfig, metadata=key("log", Table(LogConfig), "", since="0.1"))
 
     RULES: ClassVar[tuple[Rule, ...]] = (
-        rule(_certificates_for_tls, "listeners", "tls"),
+        rule(_certificates_for_tls, "gate", "listeners", "tls"),
         rule(_ids_differ, "sandboxes"),
         rule(_open_only_inside, "listeners", "sandboxes"),
         rule(_links_are_allowed, "links", "sandboxes"),

@@ -25,9 +25,7 @@ class DeadlinesConfig:
     )
     head_s: float = field(
         default=10.0,
-        metadata=key(
-            "head", _SHORT, "A request's head, from its first byte to its last, however evenly the bytes trickle.", since="0.1"
-        ),
+        metadata=key("head", _SHORT, "A request's head, from its first byte to its last, however evenly the bytes trickle.", since="0.1"),
     )
     idle_s: float = field(
         default=75.0,
@@ -56,9 +54,7 @@ class DeadlinesConfig:
     )
     upstream_head_s: float = field(
         default=60.0,
-        metadata=key(
-            "upstream_head", _LONG, "The head of a sandbox's answer, after the request has been passed on whole.", since="0.1"
-        ),
+        metadata=key("upstream_head", _LONG, "The head of a sandbox's answer, after the request has been passed on whole.", since="0.1"),
     )
     upstream_stall_s: float = field(
         default=3600.0,
@@ -71,9 +67,7 @@ class DeadlinesConfig:
     )
     reader_stall_s: float = field(
         default=60.0,
-        metadata=key(
-            "reader_stall", _LONG, "A browser that reads nothing of what waits for it, as when a laptop is asleep.", since="0.1"
-        ),
+        metadata=key("reader_stall", _LONG, "A browser that reads nothing of what waits for it, as when a laptop is asleep.", since="0.1"),
     )
     linger_s: float = field(
         default=2.0,

@@ -72,9 +72,7 @@ class LimitsConfig:
     )
     upstream_connections_per_sandbox: int = field(
         default=256,
-        metadata=key(
-            "upstream_connections_per_sandbox", Whole(1, 100_000), "Connections to one sandbox at one time.", since="0.1"
-        ),
+        metadata=key("upstream_connections_per_sandbox", Whole(1, 100_000), "Connections to one sandbox at one time.", since="0.1"),
     )
     upstream_waiting: int = field(
         default=64,

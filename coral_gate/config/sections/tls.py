@@ -28,12 +28,8 @@ class CertificateConfig:
             since="0.1",
         )
     )
-    certificate: Path = field(
-        metadata=key("certificate", FilePath(), "A PEM file: the certificate first, then its chain.", since="0.1")
-    )
-    key: Path = field(
-        metadata=key("key", FilePath(), "A PEM file with the private key, readable by the daemon's user alone.", since="0.1")
-    )
+    certificate: Path = field(metadata=key("certificate", FilePath(), "A PEM file: the certificate first, then its chain.", since="0.1"))
+    key: Path = field(metadata=key("key", FilePath(), "A PEM file with the private key, readable by the daemon's user alone.", since="0.1"))
 
 
 @frozen(kw_only=True)
@@ -54,7 +50,10 @@ class TLSConfig:
         metadata=key(
             "certificate",
             Tables(Table(CertificateConfig)),
-            "The certificates; at least one as soon as a listener does TLS.",
+            """
+            The certificates; at least one as soon as a listener does TLS. Where the portal and the sandboxes are below
+            `.localhost` none is needed: one is made at the first start and kept in the state directory.
+            """,
             since="0.1",
         ),
     )
