@@ -123,10 +123,18 @@ HARMLESS: Final = ("", ";", "VALUES (1)")
 """Those of them that do nothing where they are not refused."""
 
 
-def every_row(path: str) -> dict[str, list[tuple[object, ...]]]:
+Stored = dict[str, list[tuple[object, ...]]]
+
+
+def rows_of(connection: sqlite3.Connection) -> Stored:
+    """What is in the base tables, by a connection without rules."""
+    return {name: connection.execute(f"SELECT * FROM base_{name} ORDER BY 1, 2").fetchall() for name in NAMES}
+
+
+def every_row(path: str) -> Stored:
     """What is in the base tables, past all rules."""
     connection = sqlite3.connect(path)
     try:
-        return {name: connection.execute(f"SELECT * FROM base_{name} ORDER BY 1, 2").fetchall() for name in NAMES}
+        return rows_of(connection)
     finally:
         connection.close()
