@@ -40,6 +40,7 @@ from coral_gate.gate.judge import Judge
 from coral_gate.gate.origins import Origins
 from coral_gate.gate.routes import LOCAL_ISSUER, ROUTES, RouteTable
 from coral_gate.gate.sessions import Sessions
+from coral_gate.gate.tombstones import Tombstones
 from coral_gate.gate.upkeep import Upkeep
 from coral_gate.http1.head import HeadLimits
 from coral_gate.identity.attempts import MemorySignInAttempts
@@ -98,7 +99,9 @@ class Rooms:
         origins = Origins(config.gate.portal_origin.authority, config.gate.sandbox_site.authority)
         open_sandboxes = frozenset(sandbox.id for sandbox in config.sandboxes if sandbox.open)
         routes = RouteTable((*ROUTES, LOCAL_ISSUER)) if self.signing_in.local is not None else RouteTable()
-        self.judge = Judge(origins, routes, self.sessions, frozenset(ChannelKind), open_sandboxes)
+        self.judge = Judge(
+            origins, routes, self.sessions, Tombstones(stores.sandboxes, time.monotonic), frozenset(ChannelKind), open_sandboxes
+        )
         self.channels = {
             ChannelKind.PORTAL: PortalChannel(MemoryLink(self.reactor, self.site)),
             ChannelKind.HTTP: HTTPChannel(self.driver, config.limits.body_bytes),
@@ -251,7 +254,7 @@ def build_gateway(config: Config, reactor: Any) -> Gateway:
     state = State(config, reactor, __version__)
     how = signing_in(config, reactor, known=state.let_in_by_name)
     rooms = Rooms(config, reactor, static_driver(config, reactor), state.stores, state.audit, how, state.failing)
-    rooms.upkeep.keys = state.custody.upkeep
+    rooms.upkeep.keys = state.keep_keys
     gateway = Gateway(rooms, state)
     certificates = _certificates(config) if any(listen.tls for listen in config.listeners) else None
     for listen in config.listeners:

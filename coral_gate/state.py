@@ -26,6 +26,7 @@ from coral_gate.audit.segments import FOLDER_NAME, Segments
 from coral_gate.audit.thread import OwnThread
 from coral_gate.config import Config
 from coral_gate.custody.configured import Custody, custody
+from coral_gate.custody.sourcekeyring import SourceKeyring
 from coral_gate.errors import Unavailable
 from coral_gate.model import UserId
 from coral_gate.records import BY_CONFIGURATION, Principal
@@ -122,6 +123,23 @@ class State:
             state = self.custody.keyring.state()
             reasons["keys"] = None if state.ready else state.why
         return {name: why for name, why in reasons.items() if why}
+
+    async def keep_keys(self) -> None:
+        """
+        Look at the master key's source again, say what has changed, and bring users' keys under the current key.
+
+        :raises KeysUnavailable: a folder or key cannot be used; try again later.
+        """
+        keyring = self.custody.keyring
+        if not isinstance(keyring, SourceKeyring):
+            return
+        before, after = keyring.state(), await keyring.reload()
+        if before != after:
+            self._log.warn("keys: {condition}: {why}", condition=after.condition.value, why=after.why)
+        if not after.ready:
+            self.custody.vault.drop_all()
+            return
+        await self.custody.upkeep()
 
     async def let_in_by_name(self, who: UserId) -> bool:
         """Whether an administrator or the operator let somebody in, whatever the configuration's lists say."""

@@ -346,6 +346,8 @@ class FrontConnection(HeldConnection):
         """What the status asks for besides (RFC 9110 §15)."""
         if status == 401:
             return (("WWW-Authenticate", 'Session realm="Coral Gate"'),)
+        if status == 410:
+            return (("Clear-Site-Data", '"cookies", "storage", "cache"'),)
         if status == 405 and head is not None:
             return (("Allow", ", ".join(sorted(method.decode("ascii") for method in self._door.judge.methods(head)))),)
         return (("Retry-After", "1"),) if status in (429, 503) else ()

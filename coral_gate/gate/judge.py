@@ -14,6 +14,7 @@ from coral_gate.gate.policy import Redirect, Refusal, decide
 from coral_gate.gate.routes import Guard, Route, RouteTable
 from coral_gate.gate.sessions import Sessions, Unknown
 from coral_gate.gate.tokens import BROWSER_COOKIE, PORTAL_COOKIE, SANDBOX_COOKIE, cookie_token, new_token, set_cookie
+from coral_gate.gate.tombstones import Tombstones
 from coral_gate.http1.head import RequestHead
 from coral_gate.model import Allowed, Asker, ChannelKind, SandboxId
 from coral_gate.visitor import Guest, Visitor
@@ -34,25 +35,27 @@ class Judge:
     :ivar sessions: who is asking; every door's judge has the same.
     """
 
-    __slots__ = ("_channels", "_open", "_origins", "_routes", "sessions")
+    __slots__ = ("_channels", "_open", "_origins", "_routes", "_tombstones", "sessions")
 
     def __init__(
         self,
         origins: Origins,
         routes: RouteTable,
         sessions: Sessions,
+        tombstones: Tombstones,
         channels: frozenset[ChannelKind],
         open_sandboxes: frozenset[SandboxId],
     ) -> None:
         self._origins = origins
         self._routes = routes
         self.sessions = sessions
+        self._tombstones = tombstones
         self._channels = channels
         self._open = open_sandboxes
 
     def for_channels(self, channels: frozenset[ChannelKind]) -> Judge:
         """The same judge for a door that serves these channels alone."""
-        return Judge(self._origins, self._routes, self.sessions, channels, self._open)
+        return Judge(self._origins, self._routes, self.sessions, self._tombstones, channels, self._open)
 
     def judge(self, head: RequestHead, server_name: bytes | None, asker: Asker) -> Decision | Later:
         """
@@ -95,18 +98,21 @@ class Judge:
     def _with_guest(self, head: RequestHead, place: Place, route: Route, asker: Asker) -> Decision | Later:
         token = cookie_token(head.read.get(b"cookie"), SANDBOX_COOKIE)
         guest = self.sessions.cached_guest(token) if token is not None else None
-        if isinstance(guest, Unknown):
-            assert token is not None  # without one the answer is known: nobody
-            return self._find_guest(head, place, route, token, asker)
-        return self._decide_guest(head, place, route, guest, asker)
+        if isinstance(guest, Guest) and guest.sandbox == place.sandbox:
+            return self._decide_guest(head, place, route, guest.visitor, asker)
+        return self._find_guest(head, place, route, token if isinstance(guest, Unknown) else None, asker)
 
-    async def _find_guest(self, head: RequestHead, place: Place, route: Route, token: bytes, asker: Asker) -> Decision:
-        return self._decide_guest(head, place, route, await self.sessions.find_guest(token), asker)
+    async def _find_guest(self, head: RequestHead, place: Place, route: Route, token: bytes | None, asker: Asker) -> Decision:
+        guest = await self.sessions.find_guest(token) if token is not None else None
+        if guest is not None and guest.sandbox == place.sandbox:
+            return self._decide_guest(head, place, route, guest.visitor, asker)
+        if place.sandbox is not None and await self._tombstones.holds(place.sandbox):
+            return Refusal.GONE
+        return self._decide(head, place, route, None, known=False)
 
-    def _decide_guest(self, head: RequestHead, place: Place, route: Route, guest: Guest | None, asker: Asker) -> Decision:
-        visitor = guest.visitor if guest is not None and guest.sandbox == place.sandbox else None
-        decision = self._decide(head, place, route, visitor, known=visitor is not None)
-        if visitor is not None and place.sandbox is not None and isinstance(decision, Allowed):
+    def _decide_guest(self, head: RequestHead, place: Place, route: Route, visitor: Visitor, asker: Asker) -> Decision:
+        decision = self._decide(head, place, route, visitor, known=True)
+        if place.sandbox is not None and isinstance(decision, Allowed):
             self.sessions.audit.count_allowed(visitor.session, place.sandbox, visitor.who, asker.address)
         return decision
 

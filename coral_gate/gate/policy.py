@@ -16,6 +16,7 @@ class Refusal(enum.Enum):
     NO_ROUTE = ("no-route", 404, "There is nothing at this address.")
     METHOD = ("method-not-allowed", 405, "This address does not take that method.")
     SIGN_IN = ("sign-in-first", 401, "Sign in at the portal first.")
+    GONE = ("sandbox-gone", 410, "This sandbox is no more.")
     CROSS_SITE = ("cross-site", 403, "Another site's page may not send this.")
     CHANNEL = ("channel-not-here", 404, "There is nothing at this address.")
     UPGRADE = ("upgrade-not-here", 400, "This address takes no WebSocket.")

@@ -25,6 +25,8 @@ LEASE_S = 10.0
 WRITE_S = 30.0
 """How often it is written when sessions were last seen."""
 PURGE_S = 600.0
+KEYS_S = 60.0
+"""How often it is looked whether the master keys are still there."""
 
 
 @define(eq=False)
@@ -50,7 +52,10 @@ class Upkeep:
     def start(self) -> None:
         """Begin; no answer is taken from memory before the log was heard for the first time."""
         self.sessions.trusted = False
-        for seconds, work in ((FOLLOW_S, self.follow), (WRITE_S, self.sessions.write_seen), (PURGE_S, self._purge)):
+        works = [(FOLLOW_S, self.follow), (WRITE_S, self.sessions.write_seen), (PURGE_S, self._purge)]
+        if self.keys is not None:
+            works.append((KEYS_S, self.keys))
+        for seconds, work in works:
             loop = LoopingCall(self._tolerating, work)
             loop.clock = self.clock
             loop.start(seconds, now=seconds == FOLLOW_S).addErrback(lambda failure: self._log.failure("upkeep ended", failure))
@@ -95,8 +100,6 @@ class Upkeep:
         await self.sessions.store.purge(now)
         await self.handoffs.purge(now)
         await self.sandboxes.purge(now)
-        if self.keys is not None:
-            await self.keys()
 
     def _tolerating(self, work: Callable[[], Awaitable[None]]) -> Deferred[None]:
         return Deferred.fromCoroutine(self._tolerating_async(work))

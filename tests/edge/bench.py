@@ -30,7 +30,7 @@ from coral_gate.gate.sessions import Sessions
 from coral_gate.http1.head import HeadLimits
 from coral_gate.interfaces import ILink, ISandboxDriver
 from coral_gate.model import Asker, ChannelKind, SandboxId, ServiceName
-from tests.gate.stage import memory_sessions
+from tests.gate.stage import memory_sessions, no_tombstones
 
 SANDBOX = SandboxId("a" * 26)
 HOST = b"Host: " + b"a" * 26 + b".sbx.localhost:8443"
@@ -164,7 +164,7 @@ class Bench:
         deadlines = Deadlines(self.clock)
         origins = Origins("gate.localhost:8443", "sbx.localhost:8443")
         self.door = Door(
-            judge=Judge(origins, RouteTable(), self.sessions, frozenset({ChannelKind.HTTP}), frozenset({SANDBOX})),
+            judge=Judge(origins, RouteTable(), self.sessions, no_tombstones(), frozenset({ChannelKind.HTTP}), frozenset({SANDBOX})),
             channels={ChannelKind.HTTP: HTTPChannel(TestDriver(self.link), self.limits.body_bytes)},
             pool=UpstreamPool(deadlines, self.limits),
             deadlines=deadlines,

@@ -12,6 +12,7 @@ from coral_gate.audit.sinks import MemorySink
 from coral_gate.config.sections.sessions import SessionsConfig
 from coral_gate.gate.handoff import Handoffs
 from coral_gate.gate.sessions import Sessions
+from coral_gate.gate.tombstones import Tombstones
 from coral_gate.gate.upkeep import Upkeep
 from coral_gate.model import Role, SandboxId, UserId
 from coral_gate.records import AsGate, Capacity, User
@@ -90,3 +91,8 @@ class Stage:
 def memory_sessions() -> Sessions:
     """Sessions of nobody."""
     return Stage().sessions
+
+
+def no_tombstones() -> Tombstones:
+    """No sandbox was ever destroyed."""
+    return Tombstones(memory_stores().sandboxes, lambda: 0.0)

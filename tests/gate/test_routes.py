@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from collections.abc import Coroutine
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -12,9 +13,11 @@ from coral_gate.gate.judge import Judge
 from coral_gate.gate.origins import Origins, Place, Side, same_origin
 from coral_gate.gate.policy import Refusal, decide
 from coral_gate.gate.routes import ANY, READS, ROUTES, Guard, Route, RouteTable, is_reserved
+from coral_gate.gate.tombstones import Tombstones
 from coral_gate.http1.head import HeadLimits, read_request
 from coral_gate.model import Allowed, Asker, ChannelKind, SandboxId
-from tests.gate.stage import memory_sessions
+from coral_gate.records import AsGate, Because, Capacity, Sandbox
+from tests.gate.stage import START, Stage, memory_sessions, no_tombstones, now
 
 ORIGINS = Origins("gate.localhost:8443", "sbx.localhost:8443")
 SANDBOX = SandboxId("a" * 26)
@@ -134,6 +137,9 @@ class OriginTests(SynchronousTestCase):
 class DecisionTests(SynchronousTestCase):
     """The decision, and the judge that asks for it."""
 
+    def setUp(self) -> None:
+        self.tombstones = no_tombstones()
+
     def test_order(self) -> None:
         """Nobody learns from a refusal what only somebody signed in may know."""
         route = Route("x", Side.SANDBOX, b"/", READS, ChannelKind.HTTP, Guard.SANDBOX)
@@ -153,9 +159,25 @@ class DecisionTests(SynchronousTestCase):
     ) -> object:
         """What a judge says of a head."""
         block = b"\r\n".join([first + b" HTTP/1.1", b"Host: " + host, *fields])
-        return Judge(ORIGINS, RouteTable(), memory_sessions(), channels, frozenset({SANDBOX})).judge(
-            read_request(block, HeadLimits()), server_name, Asker(1, "192.0.2.1")
-        )
+        judge = Judge(ORIGINS, RouteTable(), memory_sessions(), self.tombstones, channels, frozenset({SANDBOX}))
+        decision = judge.judge(read_request(block, HeadLimits()), server_name, Asker(1, "192.0.2.1"))
+        return now(decision) if isinstance(decision, Coroutine) else decision
+
+    def test_gone(self) -> None:
+        """The host of a destroyed sandbox says so, to a visit as to a script; that of one that never was asks to sign in."""
+        stage = Stage()
+        owner = stage.person()
+        sandbox = Sandbox(SandboxId("b" * 26), owner.id, "Old", "static", "ready", START)
+        now(stage.stores.sandboxes.put(AsGate(Capacity.SANDBOXES), sandbox))
+        self.tombstones = Tombstones(stage.stores.sandboxes, stage.clock.seconds)
+        host = b"b" * 26 + AUTHORITY[26:]
+        self.assertIs(self.judge(b"GET /", host=host), Refusal.SIGN_IN)
+        now(stage.stores.sandboxes.tombstone(AsGate(Capacity.SANDBOXES), sandbox.id, Because("over", START)))
+        self.assertIs(self.judge(b"GET /", host=host), Refusal.SIGN_IN, "an answer is kept for a minute")
+        stage.clock.advance(61)
+        for first, field in ((b"GET /", b"Accept: text/html"), (b"POST /", b"Origin: null"), (b"GET /sw.js", b"Service-Worker: script")):
+            self.assertIs(self.judge(first, field, host=host), Refusal.GONE)
+        self.assertIs(self.judge(b"GET /", host=b"c" * 26 + AUTHORITY[26:]), Refusal.SIGN_IN)
 
     def test_allowed(self) -> None:
         """An allowed request knows its route, channel, sandbox and the authority in our own writing."""
