@@ -52,7 +52,11 @@ class Upkeep:
     def start(self) -> None:
         """Begin; no answer is taken from memory before the log was heard for the first time."""
         self.sessions.trusted = False
-        works = [(FOLLOW_S, self.follow), (WRITE_S, self.sessions.write_seen), (PURGE_S, self._purge)]
+        works: list[tuple[float, Callable[[], Awaitable[None]]]] = [
+            (FOLLOW_S, self.follow),
+            (WRITE_S, self.sessions.write_seen),
+            (PURGE_S, self._purge),
+        ]
         if self.keys is not None:
             works.append((KEYS_S, self.keys))
         for seconds, work in works:
