@@ -16,13 +16,17 @@ class Visitor:
     :ivar digest: of the session's token; never shown.
     :ivar user: the user's row; `who` is issuer and subject, `name` and `email` are for display.
     :ivar ends_at: when the session ends at the latest, seconds since the epoch.
-    :ivar seen_at: when the last request came.
+    :ivar seen_at: when the last request came, as of the last look at the store.
+    :ivar used_at: when the last request came, on the clock that no step moves.
+    :ivar good_until: until when, on that clock, this is trusted without asking the store.
     :ivar auth_time: when they last proved who they are.
     """
 
-    __slots__ = ("auth_time", "digest", "email", "ends_at", "fetched_at", "idle_s", "name", "over", "seen_at", "session", "user", "who")
+    __slots__ = (
+        "auth_time", "digest", "email", "ends_at", "good_until", "idle_s", "name", "over", "seen_at", "session", "used_at", "user", "who",
+    )  # fmt: skip
 
-    def __init__(self, session: Session, user: User, fetched_at: float) -> None:
+    def __init__(self, session: Session, user: User) -> None:
         self.session: SessionId = session.id
         self.digest: bytes = session.digest
         self.user: UserRowId = user.id
@@ -33,7 +37,7 @@ class Visitor:
         self.idle_s = session.idle_s
         self.seen_at = session.last_seen_at.timestamp()
         self.auth_time = session.auth_time
-        self.fetched_at = fetched_at
+        self.used_at = self.good_until = 0.0
         self.over = False
 
     def __repr__(self) -> str:
@@ -49,15 +53,16 @@ class Guest:
     A visitor at one sandbox's origin.
 
     :ivar sandbox: the only one that this token is for.
+    :ivar good_until: see `Visitor`.
     """
 
-    __slots__ = ("digest", "fetched_at", "over", "sandbox", "visitor")
+    __slots__ = ("digest", "good_until", "over", "sandbox", "visitor")
 
-    def __init__(self, digest: bytes, sandbox: SandboxId, visitor: Visitor, fetched_at: float) -> None:
+    def __init__(self, digest: bytes, sandbox: SandboxId, visitor: Visitor) -> None:
         self.digest = digest
         self.sandbox = sandbox
         self.visitor = visitor
-        self.fetched_at = fetched_at
+        self.good_until = visitor.good_until
         self.over = False
 
     def lives(self, now: float) -> bool:

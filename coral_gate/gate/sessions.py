@@ -7,6 +7,7 @@ from __future__ import annotations
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime, timedelta
+from hashlib import sha256
 from typing import TypeVar
 
 from attrs import define, field
@@ -78,19 +79,27 @@ class Sessions:
 
     # -- checking ------------------------------------------------------------------------------------------------------
 
-    def cached(self, token: bytes) -> Visitor | Unknown | None:
-        """Whose session a token is, from memory alone: None for nobody's any more, `UNKNOWN` where the store must be asked."""
-        visitor = self._visitors.get(digest_of(token))
-        if visitor is None or not self.trusted or self.monotonic() - visitor.fetched_at > self.config.cache_s:
+    def cached(self, token: bytes) -> Visitor | Unknown:
+        """Whose session a token is, from memory alone; `UNKNOWN` where the store must be asked."""
+        visitor = self._visitors.get(sha256(token).digest())
+        if visitor is None or not self.trusted:
             return UNKNOWN
-        return self._alive(visitor)
+        now = self.monotonic()
+        if now >= visitor.good_until:
+            return UNKNOWN
+        visitor.used_at = now
+        return visitor
 
-    def cached_guest(self, token: bytes) -> Guest | Unknown | None:
+    def cached_guest(self, token: bytes) -> Guest | Unknown:
         """The same for a token of a sandbox origin."""
-        guest = self._guests.get(digest_of(token))
-        if guest is None or not self.trusted or self.monotonic() - guest.fetched_at > self.config.cache_s:
+        guest = self._guests.get(sha256(token).digest())
+        if guest is None or not self.trusted:
             return UNKNOWN
-        return guest if self._alive(guest.visitor) and not guest.over else None
+        now = self.monotonic()
+        if now >= guest.good_until:
+            return UNKNOWN
+        guest.visitor.used_at = now
+        return guest
 
     async def find(self, token: bytes) -> Visitor | None:
         """
@@ -118,33 +127,47 @@ class Sessions:
         raise Unavailable
 
     async def _find(self, digest: bytes) -> Visitor | None:
-        epoch, fetched_at, session = self._epoch, self.monotonic(), await self.store.find(digest)
-        return await self._visitor(session, epoch, fetched_at) if session is not None else None
+        epoch, session = self._epoch, await self.store.find(digest)
+        return await self._visitor(session, epoch) if session is not None else None
 
     async def _find_guest(self, digest: bytes) -> Guest | None:
-        epoch, fetched_at, found = self._epoch, self.monotonic(), await self.store.find_child(digest)
-        visitor = await self._visitor(found[1], epoch, fetched_at) if found is not None else None
+        epoch, found = self._epoch, await self.store.find_child(digest)
+        visitor = await self._visitor(found[1], epoch) if found is not None else None
         if found is None or visitor is None or epoch != self._epoch:
             return None
-        guest = Guest(digest, found[0].sandbox, visitor, fetched_at)
+        guest = Guest(digest, found[0].sandbox, visitor)
         _keep(self._guests, digest, guest)
         return guest
 
-    def _alive(self, visitor: Visitor) -> Visitor | None:
-        now = self.now()
-        if not visitor.lives(now):
-            return None
-        visitor.seen_at = self._seen[visitor.digest] = now
-        return visitor
-
-    async def _visitor(self, session: Session, epoch: int, fetched_at: float) -> Visitor | None:
+    async def _visitor(self, session: Session, epoch: int) -> Visitor | None:
+        asked_at = self.monotonic()
         user = await self.users.get(_SESSIONS, session.user)
         if user is None or user.disabled or epoch != self._epoch:
             return None
-        visitor = Visitor(session, user, fetched_at)
-        visitor.seen_at = max(visitor.seen_at, self._seen.get(session.digest, 0.0))
-        _keep(self._visitors, session.digest, visitor)
-        return self._alive(visitor)
+        fresh = Visitor(session, user)
+        visitor = self._visitors.get(session.digest) or fresh  # one object, so that its guests use it too
+        visitor.name, visitor.email = fresh.name, fresh.email
+        now = self.now()
+        visitor.seen_at = max(fresh.seen_at, visitor.seen_at, self._seen.get(session.digest, 0.0), self._last_used(visitor, now))
+        if not visitor.lives(now):
+            return None
+        visitor.seen_at = self._seen[session.digest] = now
+        self._trust(visitor, asked_at)
+        return visitor
+
+    def _trust(self, visitor: Visitor, asked_at: float) -> None:
+        """
+        Answer from memory for a while.
+
+        A session that lives now cannot run idle within that while, which is shorter; its absolute end it can reach.
+        """
+        visitor.used_at = asked_at
+        visitor.good_until = asked_at + min(self.config.cache_s, visitor.ends_at - self.now())
+        _keep(self._visitors, visitor.digest, visitor)
+
+    def _last_used(self, visitor: Visitor, now: float) -> float:
+        """When a session was last used from memory, on the wall clock."""
+        return now - (self.monotonic() - visitor.used_at) if visitor.used_at else 0.0
 
     # -- opening and ending --------------------------------------------------------------------------------------------
 
@@ -175,8 +198,8 @@ class Sessions:
             self.forget_session(ended)
         if replaces is not None:
             await self.end(replaces, "replaced", address)
-        visitor = Visitor(session, user, self.monotonic())
-        _keep(self._visitors, session.digest, visitor)
+        visitor = Visitor(session, user)
+        self._trust(visitor, self.monotonic())
         return token, visitor
 
     async def end(self, visitor: Visitor, reason: str, address: str = "") -> None:
@@ -244,6 +267,9 @@ class Sessions:
 
     async def write_seen(self) -> None:
         """Write when sessions were last seen; what could not be written is kept for the next time."""
+        now = self.now()
+        for digest, visitor in self._visitors.items():
+            self._seen[digest] = max(self._seen.get(digest, 0.0), self._last_used(visitor, now))
         seen, self._seen = self._seen, {}
         try:
             await self.store.touch_many({digest: _utc(at) for digest, at in seen.items()})

@@ -39,7 +39,7 @@ def cookie_token(cookie: bytes | None, name: bytes) -> bytes | None:
     :param name: one of the names above.
     :return: None where there is none, where it is not a token, and where there are two: nobody knows which of them counts.
     """
-    if cookie is None:
+    if cookie is None or name not in cookie:
         return None
     found = _PAIRS[name].findall(cookie)
     if len(found) != 1:

@@ -194,7 +194,7 @@ class SessionTests(SynchronousTestCase):
     def test_cache_age(self) -> None:
         """An answer is kept for so long and no longer, and not at all while revocations may be missed."""
         token, _ = self.stage.sign_in(self.alice)
-        self.stage.pass_time(10)
+        self.stage.pass_time(9.5)
         self.assertIsInstance(self.stage.sessions.cached(token), Visitor)
         self.stage.pass_time(1)
         self.assertIs(self.stage.sessions.cached(token), UNKNOWN)

@@ -16,6 +16,11 @@ def _idle_within_absolute(place: Place, idle_s: float, absolute_s: float) -> Non
         place.at("idle").record("A session would end before it can be idle for so long; expected at most absolute.")
 
 
+def _cache_within_idle(place: Place, cache_s: float, idle_s: float) -> None:
+    if cache_s * 2 > idle_s:
+        place.at("cache").record("A session would be trusted after it has run idle; expected at most half of idle.")
+
+
 @frozen(kw_only=True)
 class SessionsConfig:
     """
@@ -67,4 +72,7 @@ class SessionsConfig:
         ),
     )
 
-    RULES: ClassVar[tuple[Rule, ...]] = (rule(_idle_within_absolute, "idle_s", "absolute_s"),)
+    RULES: ClassVar[tuple[Rule, ...]] = (
+        rule(_idle_within_absolute, "idle_s", "absolute_s"),
+        rule(_cache_within_idle, "cache_s", "idle_s"),
+    )
