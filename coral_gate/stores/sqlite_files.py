@@ -36,12 +36,20 @@ def prepare(folder: Path) -> Path:
             folder.mkdir(mode=0o700)
         _check(folder, folder.lstat(), stat.S_ISDIR, "folder", 0o700)
         path = folder / DATABASE_NAME
-        # SQLite gives its -wal and -shm files the mode of the database, so the database is made before SQLite opens it.
-        os.close(os.open(path, os.O_RDWR | os.O_CREAT | _FLAGS, 0o600))
+        _create(path)
         check_files(path)
     except OSError as error:
         raise unfit(folder, f"The database cannot be kept here: {error.strerror}.") from error
     return path
+
+
+def _create(path: Path) -> None:
+    # SQLite gives its -wal and -shm files the mode of the database, so the database is made before SQLite opens it. One
+    # that is there is not opened here: closing it would take away this process's locks on it (POSIX.1-2017, fcntl).
+    try:
+        os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | _FLAGS, 0o600))
+    except FileExistsError:
+        pass
 
 
 def check_files(path: Path) -> None:

@@ -91,7 +91,21 @@ else:
     Base = object  # so that trial runs a suite only where a provider is given
 
 
-class StoreContract(Base):
+class Asking(Base):
+    """A test case that asks what answers at once."""
+
+    def ask(self, coroutine: Coroutine[Deferred[Any], Any, T]) -> T:  # Any: what Deferred.fromCoroutine takes
+        """What the store answers, at once."""
+        return self.successResultOf(Deferred.fromCoroutine(coroutine))
+
+    def refused(self, why: type[E], coroutine: Coroutine[Deferred[Any], Any, object]) -> E:  # Any: as above
+        """The fault that the store answers with."""
+        value = self.failureResultOf(Deferred.fromCoroutine(coroutine), why).value
+        assert isinstance(value, why)
+        return value
+
+
+class StoreContract(Asking):
     """A suite; the class that gives `build` is the one that runs."""
 
     if TYPE_CHECKING:
@@ -103,16 +117,6 @@ class StoreContract(Base):
     def setUp(self) -> None:
         super().setUp()
         self.stores = self.build()
-
-    def ask(self, coroutine: Coroutine[Deferred[Any], Any, T]) -> T:  # Any: what Deferred.fromCoroutine takes
-        """What the store answers, at once."""
-        return self.successResultOf(Deferred.fromCoroutine(coroutine))
-
-    def refused(self, why: type[E], coroutine: Coroutine[Deferred[Any], Any, object]) -> E:  # Any: as above
-        """The fault that the store answers with."""
-        value = self.failureResultOf(Deferred.fromCoroutine(coroutine), why).value
-        assert isinstance(value, why)
-        return value
 
     def person(self, sub: str, role: Role = Role.USER) -> User:
         """A user who may sign in."""

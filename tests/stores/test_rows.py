@@ -5,9 +5,8 @@ Nobody reads or writes a row that is not theirs, whatever SQL they manage to sen
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any, TypeVar
 
 from twisted.internet.defer import CancelledError, Deferred
 from twisted.trial.unittest import SynchronousTestCase
@@ -23,12 +22,10 @@ from coral_gate.stores.sqlite import open_for_daemon
 from coral_gate.stores.sqlite_guard import Guard
 from coral_gate.stores.threads import at_once
 from tests.stores import hostile
-from tests.stores.contract import NOW, OPERATOR, a_child, a_handoff, a_sandbox, a_session, as_admin, as_user, box_id, digest, later
-
-T = TypeVar("T")
+from tests.stores.contract import NOW, OPERATOR, Asking, a_child, a_handoff, a_sandbox, a_session, as_admin, as_user, box_id, digest, later
 
 
-class RowsTestCase(SynchronousTestCase):
+class RowsTestCase(Asking, SynchronousTestCase):
     """Two users, each with a row in every table, and an administrator."""
 
     def setUp(self) -> None:
@@ -54,15 +51,11 @@ class RowsTestCase(SynchronousTestCase):
         self.assertTrue(self.ask(self.credentials.put(sealed, None)))
         return user
 
-    def ask(self, coroutine: Coroutine[Deferred[Any], Any, T]) -> T:  # Any: what Deferred.fromCoroutine takes
-        """What comes of it, at once."""
-        return self.successResultOf(Deferred.fromCoroutine(coroutine))
-
     def rows(self, by: Principal, sql: str, *values: Value) -> list[Row]:
         """What a statement gives this principal."""
         return self.ask(self.database.run(by, lambda rows: rows.execute(sql, values)))
 
-    def refused(
+    def barred(
         self, why: type[Exception] | tuple[type[Exception], ...], by: Principal, sql: str, *values: str | bytes | int | None
     ) -> None:
         """The statement is refused, in a transaction that writes and in one that reads, and changes nothing."""
@@ -151,15 +144,15 @@ class ReadTests(RowsTestCase):
             f"(id = '{box_id('c')}' AND {bomb}) OR (id = '{box_id('b')}' AND name = ?1)",
         ):
             self.rows(as_user(self.ann), f"SELECT id FROM sandboxes WHERE {where}", "Sandbox c", "0" * 400_000)
-        self.refused(StatementRefused, as_user(self.ann), f"SELECT id FROM sandboxes WHERE {bomb}", "Sandbox b", "0" * 400_000)
+        self.barred(StatementRefused, as_user(self.ann), f"SELECT id FROM sandboxes WHERE {bomb}", "Sandbox b", "0" * 400_000)
 
     def test_former_administrator(self) -> None:
         """An administrator's right is looked up in each transaction, not remembered."""
         by = as_admin(self.root)
         self.assertEqual(3, len(self.rows(by, "SELECT id FROM users")))
         self.rows(OPERATOR, "UPDATE users SET role = 'user' WHERE id = ?", self.root.id)
-        self.refused(NotPermitted, by, "SELECT id FROM users")
-        self.refused(NotPermitted, AsAdministrator(self.ann.id), "SELECT id FROM users")
+        self.barred(NotPermitted, by, "SELECT id FROM users")
+        self.barred(NotPermitted, AsAdministrator(self.ann.id), "SELECT id FROM users")
 
 
 class WriteTests(RowsTestCase):
@@ -180,38 +173,38 @@ class WriteTests(RowsTestCase):
     def test_insert_for_another(self) -> None:
         """Nobody writes a row that says it is another's."""
         insert = "INSERT INTO sandboxes VALUES (?, ?, 'x', 'static', 'stopped', 1, NULL)"
-        self.refused(NotPermitted, as_user(self.ann), insert, "d" * 26, self.bob.id)
-        self.refused(NotPermitted, as_user(self.ann), insert, "d" * 26, None)
+        self.barred(NotPermitted, as_user(self.ann), insert, "d" * 26, self.bob.id)
+        self.barred(NotPermitted, as_user(self.ann), insert, "d" * 26, None)
         told = "INSERT INTO revocations (kind, subject, user_id, reason, at) VALUES ('user', ?, ?, 'x', 1)"
-        self.refused(NotPermitted, as_user(self.ann), told, self.bob.id, self.bob.id)
+        self.barred(NotPermitted, as_user(self.ann), told, self.bob.id, self.bob.id)
         sealed = "INSERT INTO credentials VALUES (?, 'app', ?, 1, x'00', 1)"
-        self.refused(NotPermitted, AsOwner(self.ann.who), sealed, "d" * 26, "https://issuer.example\nbob")
+        self.barred(NotPermitted, AsOwner(self.ann.who), sealed, "d" * 26, "https://issuer.example\nbob")
 
     def test_replace(self) -> None:
         """A row that is another's is not replaced by one's own with the same key."""
         for verb in ("INSERT", "INSERT OR REPLACE", "INSERT OR ABORT", "INSERT OR FAIL", "INSERT OR ROLLBACK", "INSERT OR IGNORE"):
             insert = f"{verb} INTO sandboxes VALUES (?, ?, 'x', 'static', 'stopped', 1, NULL)"
-            self.refused(Conflict, as_user(self.ann), insert, box_id("c"), self.ann.id)
+            self.barred(Conflict, as_user(self.ann), insert, box_id("c"), self.ann.id)
             sealed = f"{verb} INTO credentials VALUES (?, 'vnc', ?, 1, x'00', 1)"
-            self.refused(Conflict, AsOwner(self.ann.who), sealed, box_id("c"), "https://issuer.example\nann")
+            self.barred(Conflict, AsOwner(self.ann.who), sealed, box_id("c"), "https://issuer.example\nann")
             person = f"{verb} INTO users VALUES (?, ?, 'bob', NULL, NULL, 'administrator', 0, 'x', 1, NULL)"
-            self.refused(Conflict, AsGate(Capacity.SIGN_IN), person, "d" * 26, "https://issuer.example")
+            self.barred(Conflict, AsGate(Capacity.SIGN_IN), person, "d" * 26, "https://issuer.example")
 
     def test_owner_and_key_are_fixed(self) -> None:
         """No update gives a row to another owner, or another key."""
         for change in ("owner = ?", "id = ?", "driver = ?", "created_at = length(?)"):
-            self.refused((NotPermitted, StatementRefused), as_user(self.ann), f"UPDATE sandboxes SET {change}", self.bob.id)
+            self.barred((NotPermitted, StatementRefused), as_user(self.ann), f"UPDATE sandboxes SET {change}", self.bob.id)
         for conflict in ("", "OR REPLACE ", "OR IGNORE ", "OR ROLLBACK "):
-            self.refused(NotPermitted, as_user(self.ann), f"UPDATE {conflict}sandboxes SET id = ?", box_id("c"))
-            self.refused(NotPermitted, OPERATOR, f"UPDATE {conflict}sandboxes SET owner = ? WHERE id = ?", self.bob.id, box_id("b"))
+            self.barred(NotPermitted, as_user(self.ann), f"UPDATE {conflict}sandboxes SET id = ?", box_id("c"))
+            self.barred(NotPermitted, OPERATOR, f"UPDATE {conflict}sandboxes SET owner = ? WHERE id = ?", self.bob.id, box_id("b"))
 
     def test_nobody_promotes_themselves(self) -> None:
         """A user changes nothing of their row, and the sign-in nobody's role."""
         promote = "UPDATE users SET role = 'administrator' WHERE sub = 'ann'"
-        self.refused(NotPermitted, as_user(self.ann), promote)
-        self.refused(NotPermitted, AsGate(Capacity.SIGN_IN), promote)
-        self.refused(NotPermitted, AsGate(Capacity.SIGN_IN), "UPDATE users SET disabled = 1")
-        self.refused(NotPermitted, as_user(self.ann), "UPDATE users SET email = 'x'")
+        self.barred(NotPermitted, as_user(self.ann), promote)
+        self.barred(NotPermitted, AsGate(Capacity.SIGN_IN), promote)
+        self.barred(NotPermitted, AsGate(Capacity.SIGN_IN), "UPDATE users SET disabled = 1")
+        self.barred(NotPermitted, as_user(self.ann), "UPDATE users SET email = 'x'")
         self.rows(AsGate(Capacity.SIGN_IN), "UPDATE users SET email = 'new' WHERE sub = 'ann'")
 
     def test_numbers_are_the_databases(self) -> None:
@@ -221,7 +214,7 @@ class WriteTests(RowsTestCase):
         self.assertEqual([(1,)], self.rows(AsGate(Capacity.REVOCATIONS), "SELECT seq FROM revocations"))
         self.rows(as_user(self.ann), "DELETE FROM revocations")
         self.assertEqual([(1,)], self.rows(AsGate(Capacity.REVOCATIONS), "SELECT seq FROM revocations"))
-        self.refused(NotPermitted, AsGate(Capacity.REVOCATIONS), "UPDATE revocations SET reason = 'x'")
+        self.barred(NotPermitted, AsGate(Capacity.REVOCATIONS), "UPDATE revocations SET reason = 'x'")
 
     def test_every_write_by_everyone(self) -> None:
         """Whoever lacks a verb on a row cannot use it, in any table."""
