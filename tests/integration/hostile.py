@@ -52,7 +52,7 @@ class HostileConnection(Protocol):
         self._playing = None
         self._paused = True
         self.gone.callback(None)
-        self._app.lost(self)
+        self._app.open.discard(self)
 
     def dataReceived(self, data: bytes) -> None:
         self._buffer += data
@@ -116,25 +116,7 @@ class HostileApp(Factory):
     open: set[HostileConnection] = field(factory=set)
     played: dict[int, HostileConnection] = field(factory=dict)
     flooded_bytes: int = 0
-    _idle: list[Deferred[None]] = field(factory=list)
     noisy = False
 
     def buildProtocol(self, addr: object) -> HostileConnection:
         return HostileConnection(self)
-
-    def lost(self, connection: HostileConnection) -> None:
-        """A connection is closed."""
-        self.open.discard(connection)
-        if not self.open:
-            waiting, self._idle = self._idle, []
-            for deferred in waiting:
-                deferred.callback(None)
-
-    def left(self) -> Deferred[None]:
-        """Fires when no connection is open."""
-        waiting: Deferred[None] = Deferred()
-        if self.open:
-            self._idle.append(waiting)
-        else:
-            waiting.callback(None)
-        return waiting

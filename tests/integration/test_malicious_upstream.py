@@ -23,6 +23,7 @@ from tests.integration.outcomes import Saw, judge
 _LANES = 24
 _FEWEST = 700
 _PATIENCE_S = 20
+_DROPPED_S = 5
 _TAKEN_BYTES = 1 << 18
 """How much a client takes of what never ends."""
 _GROWTH_BYTES = 64 << 20
@@ -31,7 +32,11 @@ _SETTINGS = """
 [deadlines]
 upstream_head = "1s"
 upstream_stall = "1s"
+
+[limits]
+upstream_idle = "1h"
 """
+"""Short, so that what never comes is given up; and long, so that no connection is closed just because it is idle."""
 
 _reactor: Any = reactor  # it provides a dozen interfaces, and no type says which
 
@@ -63,7 +68,7 @@ class MaliciousUpstreamTests(TestCase):
         try:
             answer = await wire.answer(0, _PATIENCE_S)
             if case.stray:
-                await self.app.played[number].gone.addTimeout(_PATIENCE_S, _reactor)
+                await self.app.played[number].gone.addTimeout(_DROPPED_S, _reactor)
             if not answer.closes and not wire.closed.called:
                 await self._ask(wire, target)
                 following = bytes((await wire.answer(1, _PATIENCE_S)).body)
@@ -126,7 +131,7 @@ class MaliciousUpstreamTests(TestCase):
             self.assertEqual((answer.status, answer.complete, wire.malformed), (200, False, None), case.name)
             self.assertEqual(set(answer.body), {ord("a")}, case.name)
             wire.transport.abortConnection()
-            await self.app.left().addTimeout(_PATIENCE_S, _reactor)
+            await self.app.played[number].gone.addTimeout(_DROPPED_S, _reactor)
         self.assertLess(self.daemon.peak_bytes() - before, _GROWTH_BYTES)
 
     async def test_endless_to_nobody(self) -> None:
@@ -146,7 +151,7 @@ class MaliciousUpstreamTests(TestCase):
         wire.transport.resumeProducing()
         await wire.content(0, len(wire.reader.answers[0].body) + self.app.flooded_bytes, _PATIENCE_S)
         wire.transport.abortConnection()
-        await self.app.left().addTimeout(_PATIENCE_S, _reactor)
+        await self.app.played[0].gone.addTimeout(_DROPPED_S, _reactor)
 
     async def _no_more_flows(self) -> None:
         """Wait until the sandbox has been stopped for half a second."""

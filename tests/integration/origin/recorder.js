@@ -181,7 +181,7 @@ const MODES = {
   '/mode/early': {
     early: (record, request, response, query) => {
       const status = Number(query.get('status') || 413);
-      response.writeHead(status, { 'Content-Type': 'text/plain', 'Content-Length': 6, Connection: 'close' });
+      response.writeHead(status, { 'Content-Type': 'text/plain', 'Content-Length': 6 });
       response.end('early\n');
     },
   },
