@@ -12,7 +12,7 @@ from zope.interface import implementer
 
 from coral_gate.errors import NotPermitted
 from coral_gate.interfaces import ISessionStore
-from coral_gate.model import SandboxId
+from coral_gate.model import SandboxId, sandbox_id
 from coral_gate.records import (
     AsGate,
     Because,
@@ -96,7 +96,7 @@ class SQLSessionStore:
     async def opened(self, digest: bytes) -> tuple[SandboxId, ...]:
         """See `ISessionStore.opened`."""
         below = "SELECT DISTINCT sandbox FROM sandbox_sessions WHERE parent = ? ORDER BY sandbox"
-        return await self._database.read(_GATE, lambda rows: decoded(lambda row: SandboxId(text(row[0])), rows.execute(below, (digest,))))
+        return await self._database.read(_GATE, lambda rows: decoded(lambda row: sandbox_id(text(row[0])), rows.execute(below, (digest,))))
 
     async def purge(self, now: datetime, most: int = 500) -> int:
         """See `ISessionStore.purge`."""

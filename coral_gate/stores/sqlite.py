@@ -8,7 +8,8 @@ write at a time, and who comes second waits up to five seconds.
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
 from datetime import datetime
 from pathlib import Path
 from typing import Final, TypeVar
@@ -33,6 +34,7 @@ _LOCK_WAIT_S: Final = 2.0
 class SQLiteDatabase:
     """See `coral_gate.stores.sql.Database`."""
 
+    _path: Path
     _write: GuardedConnection
     _read: GuardedConnection
     _in_writer: InThread
@@ -46,6 +48,16 @@ class SQLiteDatabase:
     async def read(self, by: Principal, work: Callable[[Rows], T]) -> T:
         """See `Database.read`."""
         return await self._in_reader(lambda: self._read.transaction(by, work))
+
+    def open(self) -> None:
+        """
+        Open both connections now, instead of when they are first needed.
+
+        :raises ConfigError: one of them cannot be opened.
+        """
+        with _said_of(self._path):
+            self._write.open()
+            self._read.open()
 
     def close(self) -> None:
         """Close the connections and let go of the lock; only when no work is left in the threads."""
@@ -65,12 +77,15 @@ def open_for_daemon(folder: Path, in_writer: InThread, in_reader: InThread, now:
     """
     path = prepare(folder)
     ownership = own(folder, _LOCK_WAIT_S)
+    database = _database(path, in_writer, in_reader, ownership)
     try:
         _migrate(path, now)
+        # Both at once: on a disk that is full later on, a first reader could not be opened any more.
+        database.open()
     except BaseException:
-        ownership.release()
+        database.close()
         raise
-    return _opened(path, in_writer, in_reader, ownership)
+    return database
 
 
 def open_beside(folder: Path, now: datetime) -> SQLiteDatabase:
@@ -86,11 +101,13 @@ def open_beside(folder: Path, now: datetime) -> SQLiteDatabase:
             _migrate(path, now)
         finally:
             ownership.release()
-    return _opened(path, at_once, at_once, None)
+    return _database(path, at_once, at_once, None)
 
 
-def _opened(path: Path, in_writer: InThread, in_reader: InThread, ownership: Ownership | None) -> SQLiteDatabase:
-    return SQLiteDatabase(GuardedConnection(path, writes=True), GuardedConnection(path, writes=False), in_writer, in_reader, ownership)
+def _database(path: Path, in_writer: InThread, in_reader: InThread, ownership: Ownership | None) -> SQLiteDatabase:
+    return SQLiteDatabase(
+        path, GuardedConnection(path, writes=True), GuardedConnection(path, writes=False), in_writer, in_reader, ownership
+    )
 
 
 def _migrate(path: Path, now: datetime) -> None:
@@ -104,12 +121,15 @@ def _is_behind(path: Path) -> bool:
 def _unguarded(path: Path, work: Callable[[sqlite3.Connection], T]) -> T:
     if sqlite3.sqlite_version_info < _OLDEST:
         raise unfit(path, f"SQLite {sqlite3.sqlite_version} is too old; 3.37 or newer is needed.")
+    with _said_of(path), closing(connect(path)) as connection:
+        return work(connection)
+
+
+@contextmanager
+def _said_of(path: Path) -> Iterator[None]:
+    """What goes wrong at the start, as a sentence about this file."""
     try:
-        connection = connect(path)
-        try:
-            return work(connection)
-        finally:
-            connection.close()
+        yield
     except migrations.SchemaUnfit as error:
         raise unfit(path, str(error), "Use the version of Coral Gate that the database is of, or a backup.") from error
     except sqlite3.Error as error:

@@ -108,7 +108,7 @@ class GuardedConnection:
     _path: Path
     _writes: bool
     _busy_s: float = BUSY_S
-    _open: tuple[sqlite3.Connection, Guard] | None = None
+    _present: tuple[sqlite3.Connection, Guard] | None = None
 
     def transaction(self, by: Principal, work: Callable[[Rows], T]) -> T:
         """
@@ -129,14 +129,23 @@ class GuardedConnection:
                 self.close()
             raise fault_of(error) from error
 
+    def open(self) -> None:
+        """
+        Open the connection now.
+
+        :raises ConfigError: as `connect`.
+        :raises sqlite3.Error: it cannot be opened.
+        """
+        self._opened()
+
     def close(self) -> None:
         """Close the connection; the next transaction opens another."""
-        if self._open is not None:
-            connection, self._open = self._open[0], None
+        if self._present is not None:
+            connection, self._present = self._present[0], None
             connection.close()
 
     def _opened(self) -> tuple[sqlite3.Connection, Guard]:
-        if self._open is None:
+        if self._present is None:
             connection = connect(self._path, self._busy_s)
             guard = Guard(self._writes)
             try:
@@ -146,8 +155,8 @@ class GuardedConnection:
             except BaseException:
                 connection.close()
                 raise
-            self._open = (connection, guard)
-        return self._open
+            self._present = (connection, guard)
+        return self._present
 
     def _acting(self, connection: sqlite3.Connection, guard: Guard, by: Principal, work: Callable[[Rows], T]) -> T:
         with guard.between_transactions():

@@ -10,7 +10,8 @@ from typing import Final
 from coral_gate.errors import Conflict, Fault, NotPermitted, StatementRefused, Unavailable
 from coral_gate.stores.sqlite_guard import NOT_PERMITTED
 
-_WAIT: Final = frozenset({sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED})
+# These pass on the same connection. On a full disk another one could perhaps not be opened.
+_PASSES: Final = frozenset({sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_FULL})
 # The statement is at fault, or whoever wrote it; anything that is not named here is the file's or the machine's fault.
 _STATEMENT: Final = frozenset(
     {
@@ -36,9 +37,9 @@ def fault_of(error: sqlite3.Error) -> Fault:
 
 
 def spoils(error: sqlite3.Error) -> bool:
-    """Whether the connection is better opened anew: the disk was full, could not be read, or gave nonsense."""
+    """Whether the connection is better opened anew: the disk could not be read or written, or gave nonsense."""
     code = _code(error)
-    return code is not None and code not in _STATEMENT | _WAIT and code != sqlite3.SQLITE_CONSTRAINT
+    return code is not None and code not in _STATEMENT | _PASSES and code != sqlite3.SQLITE_CONSTRAINT
 
 
 def _code(error: sqlite3.Error) -> int | None:
