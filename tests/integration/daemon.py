@@ -74,11 +74,11 @@ class Daemon:
 
         :param folder: an empty one, for its configuration and state.
         :param origins: the loopback port of the app of each sandbox.
-        :param settings: further tables of the configuration.
+        :param settings: further tables of the configuration; `@PORT@` in them is the port that it listens on.
         """
         port = free_port()
         config = folder / "coral-gate.toml"
-        config.write_text(configuration(port, folder, origins) + settings)
+        config.write_text(configuration(port, folder, origins) + settings.replace("@PORT@", str(port)))
         twistd = _Twistd()
         words = [str(Path(sys.executable).with_name("twistd")), "-n", "--pidfile=", "coral-gate", "--config", str(config)]
         reactor.spawnProcess(twistd, words[0], words, env={"PYTHONPATH": str(ROOT), "PATH": "/usr/bin:/bin"}, path=str(folder))
