@@ -19,7 +19,7 @@ from attrs import define
 from coral_gate.records import Principal
 from coral_gate.stores import migrations
 from coral_gate.stores.sql import Rows
-from coral_gate.stores.sqlite_connection import GuardedConnection, connect
+from coral_gate.stores.sqlite_connection import GuardedConnection, connect, tidy_log
 from coral_gate.stores.sqlite_files import Ownership, own, prepare, unfit
 from coral_gate.stores.threads import InThread, at_once
 from coral_gate.stores.times import microseconds
@@ -48,6 +48,17 @@ class SQLiteDatabase:
     async def read(self, by: Principal, work: Callable[[Rows], T]) -> T:
         """See `Database.read`."""
         return await self._in_reader(lambda: self._read.transaction(by, work))
+
+    async def tidy(self) -> None:
+        """
+        Write the log back into the database and empty it: what was deleted is gone from both then.
+
+        Call it now and then, and after a person was forgotten. Where somebody still reads what was there before, the log
+        is emptied the next time.
+
+        :raises Unavailable: it cannot be done now.
+        """
+        await self._in_writer(lambda: tidy_log(self._path))
 
     def open(self) -> None:
         """

@@ -8,6 +8,7 @@ import re
 import sqlite3
 import sys
 from collections.abc import Callable, Sequence
+from contextlib import closing
 from pathlib import Path
 from typing import Final, TypeVar
 from urllib.parse import quote
@@ -50,6 +51,20 @@ def connect(path: Path, busy_s: float = BUSY_S) -> sqlite3.Connection:
         connection.close()
         raise
     return connection
+
+
+def tidy_log(path: Path) -> None:
+    """
+    Write the log back into the database and empty it, as far as nobody reads from it.
+
+    :raises Unavailable: it cannot be done now.
+    """
+    try:
+        # A connection of its own: the guarded ones run no PRAGMA.
+        with closing(connect(path)) as connection:
+            connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+    except (ConfigError, OSError, sqlite3.Error) as error:
+        raise Unavailable from error
 
 
 def _settle(connection: sqlite3.Connection, path: Path) -> None:
