@@ -231,6 +231,7 @@ class AuthorizeTests(_Issuing):
                 self.assertEqual(answer.status, 400, changes)
                 self.assertNotIn(b"Location", dict(answer.fields))
         self.assertEqual(self.ask("GET", "/authorize?" + urlencode(ASKED) + "&state=x").status, 400)
+        self.assertEqual(self.ask("GET", "/authorize?" + urlencode(ASKED) + "&x=y&x=y").status, 400)
 
     def test_silent(self) -> None:
         """Nobody is signed in without being asked."""

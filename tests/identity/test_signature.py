@@ -85,6 +85,12 @@ class SignatureTests(SynchronousTestCase):
         ):
             self.refuses(f"id_token.{reason}", signer.sign(CLAIMS, wrong), signer)
 
+    def test_too_long(self) -> None:
+        """A good signature over more than any issuer has to say, and a header longer than that."""
+        signer = forger("ES256")
+        self.refuses("id_token.malformed", signer.sign({**CLAIMS, "x": "y" * 13000}), signer)
+        self.refuses("id_token.malformed", signer.sign(CLAIMS, {"x": "y" * 4000}), signer)
+
     def test_encrypted(self) -> None:
         """An encrypted token has five parts and is not taken."""
         self.refuses("id_token.malformed", f"{part({'alg': 'RSA-OAEP', 'enc': 'A256GCM'})}.a.b.c.d", forger())
