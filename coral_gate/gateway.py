@@ -140,8 +140,14 @@ class Rooms:
         return [SandboxCard(sandbox, name, self.sandbox_origin(sandbox)) for sandbox, name in named + kept]
 
     def refused(self, word: str, asker: Asker) -> None:
-        """Somebody was refused something: counted in the audit log, never a reason to fail."""
-        self.audit.count_refused(RequestRefused, asker.address, word)
+        """Somebody was refused something: recorded where they are known, counted where they are not; never a reason to fail."""
+        visitor = asker.visitor
+        if visitor is None:
+            self.audit.count_refused(RequestRefused, asker.address, word)
+            return
+        event = RequestRefused(who=visitor.who, address=asker.address, reason=word)
+        recording = Deferred.fromCoroutine(self.audit.record(event))
+        recording.addErrback(lambda _: self.audit.count_refused(RequestRefused, asker.address, word))
 
     def factory(self, *channels: ChannelKind, tls: bool = False) -> FrontFactory:
         """

@@ -258,14 +258,16 @@ class Asker:
     :ivar serial: a number that no other connection of this process has or had.
     :ivar address: the peer's address as text; empty where there is none.
     :ivar requests: how many requests have come on it.
+    :ivar visitor: who made the last of them, or None where that is not known.
     """
 
-    __slots__ = ("address", "requests", "serial")
+    __slots__ = ("address", "requests", "serial", "visitor")
 
     def __init__(self, serial: int, address: str) -> None:
         self.serial = serial
         self.address = address
         self.requests = 0
+        self.visitor: Visitor | None = None
 
 
 class Allowed:

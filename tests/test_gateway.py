@@ -9,9 +9,11 @@ from coral_gate.audit.sinks import MemorySink
 from coral_gate.config import parse
 from coral_gate.gateway import Rooms
 from coral_gate.identity.configured import NoProvider, SigningIn
-from coral_gate.model import ChannelKind
+from coral_gate.model import ChannelKind, Role, UserId
+from coral_gate.records import AsGate, Capacity, User
 from coral_gate.stores.providers import memory_stores
 from tests.edge.bench import SANDBOX, TestDriver, TestLink, Wire, get
+from tests.gate.stage import START, now
 
 CONFIG = f"""
 [gate]
@@ -39,8 +41,9 @@ class FactoryTests(SynchronousTestCase):
     def setUp(self) -> None:
         self.reactor = MemoryReactorClock()
         self.link = TestLink()
+        self.audit = MemorySink()
         self.rooms = Rooms(
-            parse(CONFIG, "test"), self.reactor, TestDriver(self.link), memory_stores(), MemorySink(), SigningIn(NoProvider(), "nobody")
+            parse(CONFIG, "test"), self.reactor, TestDriver(self.link), memory_stores(), self.audit, SigningIn(NoProvider(), "nobody")
         )
         self.rooms.site.doStart()
         self.addCleanup(self.rooms.site.doStop)
@@ -77,3 +80,22 @@ class FactoryTests(SynchronousTestCase):
         self.assertIs(doors[0].caps, doors[1].caps)
         self.assertIs(doors[0].judge.sessions, doors[1].judge.sessions)
         self.assertIs(doors[0].judge.sessions, self.rooms.sessions)
+
+    def test_refusals_recorded(self) -> None:
+        """A refusal of somebody known is an event of its own that says who; those of strangers are counted together."""
+        for _ in range(3):
+            self.ask(PORTAL.replace(b"/sign-in", b"/sessions"), ChannelKind.PORTAL)
+        self.assertEqual(self.audit.types(), [])
+        who = UserId("https://issuer.example", "alice")
+        user = now(self.rooms.stores.users.allow(AsGate(Capacity.OPERATOR), who, Role.USER, START))
+        assert isinstance(user, User)
+        opened = now(self.rooms.sessions.open(user, "Browser", "192.0.2.1", None, None))
+        assert isinstance(opened, tuple)
+        cookie = b"\r\nCookie: __Host-coral=" + opened[0].reveal() + b"\r\n\r\n"
+        request = PORTAL.replace(b"GET /sign-in", b"PUT /sessions").replace(b"\r\n\r\n", cookie)
+        answer = self.ask(request, ChannelKind.PORTAL)
+        self.assertTrue(answer.startswith(b"HTTP/1.1 405 "))
+        refused = self.audit.events[-1]
+        self.assertEqual((refused.type, refused.who, refused.reason), ("request.refused", who, "method-not-allowed"))
+        self.audit.flush()
+        self.assertEqual(self.audit.types().count("request.refused"), 2)

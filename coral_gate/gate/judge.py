@@ -69,10 +69,11 @@ class Judge:
         route = self._routes.find(place.side, head.path)
         if route is not None and route.channel not in self._channels:
             return Refusal.CHANNEL
+        asker.visitor = None
         if route is None or route.guard is Guard.PUBLIC or place.sandbox in self._open:
             return self._decide(head, place, route, None, known=place.sandbox in self._open)
         if route.guard is Guard.SESSION:
-            return self._with_session(head, place, route)
+            return self._with_session(head, place, route, asker)
         return self._with_guest(head, place, route, asker)
 
     def methods(self, head: RequestHead) -> frozenset[bytes]:
@@ -83,16 +84,17 @@ class Judge:
 
     # -- who -----------------------------------------------------------------------------------------------------------
 
-    def _with_session(self, head: RequestHead, place: Place, route: Route) -> Decision | Later:
+    def _with_session(self, head: RequestHead, place: Place, route: Route, asker: Asker) -> Decision | Later:
         token = cookie_token(head.read.get(b"cookie"), PORTAL_COOKIE)
         visitor = self.sessions.cached(token) if token is not None else None
         if isinstance(visitor, Unknown):
             assert token is not None  # without one the answer is known: nobody
-            return self._find_session(head, place, route, token)
+            return self._find_session(head, place, route, token, asker)
+        asker.visitor = visitor
         return self._decide(head, place, route, visitor, known=visitor is not None)
 
-    async def _find_session(self, head: RequestHead, place: Place, route: Route, token: bytes) -> Decision:
-        visitor = await self.sessions.find(token)
+    async def _find_session(self, head: RequestHead, place: Place, route: Route, token: bytes, asker: Asker) -> Decision:
+        asker.visitor = visitor = await self.sessions.find(token)
         return self._decide(head, place, route, visitor, known=visitor is not None)
 
     def _with_guest(self, head: RequestHead, place: Place, route: Route, asker: Asker) -> Decision | Later:
@@ -111,6 +113,7 @@ class Judge:
         return self._decide(head, place, route, None, known=False)
 
     def _decide_guest(self, head: RequestHead, place: Place, route: Route, visitor: Visitor, asker: Asker) -> Decision:
+        asker.visitor = visitor
         decision = self._decide(head, place, route, visitor, known=True)
         if place.sandbox is not None and isinstance(decision, Allowed):
             self.sessions.audit.count_allowed(visitor.session, place.sandbox, visitor.who, asker.address)
