@@ -7,9 +7,12 @@ A fault carries nothing internal: its sentence may be shown to anyone.
 from __future__ import annotations
 
 import re
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 from attrs import frozen
+
+if TYPE_CHECKING:
+    from coral_gate.model import UserId
 
 _WORD = re.compile(r"[a-z][a-z0-9_-]{0,47}\Z")
 _INSIDE_NAME = re.compile(r"(?<=[a-z])(?=[A-Z])")
@@ -71,14 +74,16 @@ class SignInRefused(ClientFault):
     A sign-in was refused; nobody is signed in. All refusals look alike to the person.
 
     :ivar reason: a word for the audit log, e.g. `nonce.wrong`; docs/sign-in.md lists them.
+    :ivar who: whom the issuer vouched for, where it came to that.
     """
 
     status = 403
     sentence = "You could not be signed in."
 
-    def __init__(self, reason: str) -> None:
+    def __init__(self, reason: str, who: UserId | None = None) -> None:
         super().__init__(reason)
         self.reason = reason
+        self.who = who
 
 
 class NotPermitted(ClientFault):

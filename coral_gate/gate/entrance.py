@@ -104,12 +104,19 @@ class Entrance:
             identity, return_to = await self._identity(query, cookie)
             user = await self._user(identity)
         except SignInRefused as refusal:
-            self.audit.count_refused(SignInRefusedEvent, address, refusal.reason)
+            await self._record_refusal(refusal, address)
             raise
         old = cookie_token(cookie, PORTAL_COOKIE)
         replaced = await self.sessions.find(old) if old else None
         token, visitor = await self.sessions.open(user, agent, address, identity.auth_time, replaced)
         return SentAway(return_to, (set_cookie(PORTAL_COOKIE, token, max(1, round(visitor.ends_at - self.now()))),))
+
+    async def _record_refusal(self, refusal: SignInRefused, address: str) -> None:
+        """Whom an issuer vouches for is recorded by name, so that an operator sees whom to let in; strangers are counted."""
+        if refusal.who is None:
+            self.audit.count_refused(SignInRefusedEvent, address, refusal.reason)
+        else:
+            await self.audit.record(SignInRefusedEvent(who=refusal.who, address=address, reason=refusal.reason))
 
     async def _identity(self, query: bytes, cookie: bytes | None) -> tuple[Identity, str]:
         callback = parse_callback(query)
@@ -128,7 +135,7 @@ class Entrance:
             await self.users.allow(AsGate(Capacity.SIGN_IN), identity.user, Role.USER, at, identity.email)
         user = await self.users.sign_in(identity.user, identity.email, identity.name, at)
         if user is None or user.disabled:
-            raise SignInRefused("user.disabled")
+            raise SignInRefused("user.disabled", identity.user)
         return user
 
     # -- over to a sandbox ---------------------------------------------------------------------------------------------

@@ -16,6 +16,7 @@ from urllib.parse import urlencode
 from attrs import define
 from zope.interface import implementer
 
+from coral_gate.errors import SignInRefused
 from coral_gate.identity.answers import ACCEPT_JSON, asked, json_text
 from coral_gate.identity.callback import Callback, parse_callback
 from coral_gate.identity.discovery import discovery
@@ -105,8 +106,14 @@ class OpenIDProvider:
         if self._settings.policy.wants(person) and metadata.userinfo_endpoint is not None:
             person = with_userinfo(person, await self._userinfo(metadata.userinfo_endpoint, tokens))
         if not await self._known(person.user):
-            self._settings.policy.admit(person)
+            self._admit(person)
         return person.identity
+
+    def _admit(self, person: Person) -> None:
+        try:
+            self._settings.policy.admit(person)
+        except SignInRefused as refusal:
+            raise SignInRefused(refusal.reason, person.user) from refusal
 
     def _authorization_url(self, metadata: IssuerMetadata, attempt: SignInAttempt, state: str, prompt: str | None) -> str:
         challenge = digest(attempt.code_verifier.reveal().decode("ascii"))

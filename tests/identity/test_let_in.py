@@ -33,4 +33,5 @@ class LetInTests(SynchronousTestCase):
             if comes_in:
                 self.assertEqual(self.successResultOf(signing_in).identity.user, they)
             else:
-                self.assertEqual(self.failureResultOf(signing_in, SignInRefused).value.reason, "person.not_listed")
+                refusal = self.failureResultOf(signing_in, SignInRefused).value
+                self.assertEqual((refusal.reason, refusal.who), ("person.not_listed", they))
