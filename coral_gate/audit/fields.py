@@ -22,7 +22,7 @@ LARGEST_NUMBER = 2**53 - 1
 """The largest number: the largest that every JSON reader holds exactly (RFC 8259 §6)."""
 
 _IDENTITY_CHARACTERS = 255
-_WORD = re.compile(r"[a-z][a-z0-9_-]{0,47}\Z")
+_WORD = re.compile(r"[a-z][a-z0-9_.-]{0,47}\Z")
 _SURROGATE = re.compile(r"[\ud800-\udfff]")
 
 
@@ -36,14 +36,14 @@ class Outcome(enum.Enum):
 
 def word(value: str) -> str:
     """
-    A machine word: `a-z`, `0-9`, `_` and `-`, 1 to 48 characters, a letter first; or the empty string for none.
+    A machine word: `a-z`, `0-9`, `_`, `-` and `.`, 1 to 48 characters, a letter first; or the empty string for none.
 
     :raises TypeError: it is no string (a `Secret`, bytes).
     :raises ValueError: it is another string.
     """
     value = _string(value)
     if value and not _WORD.match(value):
-        raise ValueError(f"a word is a-z, 0-9, _ and -, at most 48 characters: {value[:60]!r}")
+        raise ValueError(f"a word is a-z, 0-9, _, - and ., at most 48 characters: {value[:60]!r}")
     return value
 
 

@@ -106,7 +106,7 @@ class EventTests(SynchronousTestCase):
 
     def test_words_are_strict(self) -> None:
         """A reason that is no word is a mistake of ours and raises."""
-        for wrong in ("No", "a b", "a\n", "é", "x" * 49, "1a", "a.b"):
+        for wrong in ("No", "a b", "a\n", "é", "x" * 49, "1a", ".a"):
             self.assertRaises(ValueError, RequestRefused, reason=wrong)
 
     def test_text_is_cut(self) -> None:
