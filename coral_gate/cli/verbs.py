@@ -16,6 +16,7 @@ VERBS: Final[Mapping[str, str]] = {
     "credential": "coral_gate.cli.credential",
     "keys": "coral_gate.cli.keys",
     "run": "coral_gate.cli.run",
+    "user": "coral_gate.cli.user",
 }
 """Each verb and its module, in the order that `coral-gate --help` shows."""
 

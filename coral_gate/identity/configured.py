@@ -92,6 +92,11 @@ def signing_in(config: Config, reactor: Any, announce: Callable[[str], None] | N
     return SigningIn(provider, said.issuer_name or _name(issuer), tuple(UserId(issuer, sub) for sub in said.administrators))
 
 
+def configured_issuer(config: Config) -> str | None:
+    """The one issuer whose people sign in here; None where nobody can."""
+    return str(config.gate.portal_origin) + _LOCAL_PATH if config.sign_in.built_in else config.sign_in.issuer
+
+
 def _settings(said: SignInConfig, issuer: str) -> ClientSettings:
     return ClientSettings(
         issuer=issuer,
