@@ -21,7 +21,7 @@ class Outcome(enum.Enum):
 class Ends(enum.Enum):
     """What the sandbox does after its last byte."""
 
-    STAY = "keeps the connection open, and answers the next request on it well"
+    STAY = "keeps the connection open"
     CLOSE = "closes"
     RESET = "resets the connection"
 

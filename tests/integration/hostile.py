@@ -32,7 +32,7 @@ class HostileConnection(Protocol):
     """
     One connection of the gate.
 
-    It answers `/case/<number>` as that case says, and anything else well, with the target as the content.
+    It answers `/case/<number>` as that case says, and anything else well, with the target as the content, and closes.
     """
 
     transport: Any  # a TCP transport: it has a socket too, which no interface says
@@ -64,7 +64,8 @@ class HostileConnection(Protocol):
                 self._app.played[number] = self
                 self._play(self._app.responses[number], 0)
             else:
-                self.transport.write(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%b" % (len(target), target))
+                self.transport.write(b"HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: %d\r\n\r\n%b" % (len(target), target))
+                self.transport.loseConnection()
 
     def _play(self, one: Response, number: int) -> None:
         if self not in self._app.open:
