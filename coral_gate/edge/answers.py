@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import json
 from html import escape
 from http import HTTPStatus
 
@@ -35,7 +36,7 @@ def answer(
     sentence: str,
     request_id: str,
     *,
-    html: bool,
+    accept: bytes | None,
     keep_alive: bool,
     bodyless: bool = False,
     fields: tuple[tuple[str, str], ...] = (),
@@ -44,15 +45,13 @@ def answer(
     A whole response of the gate's own.
 
     :param sentence: plain text for a person.
-    :param html: a browser shows it; else it is text for a script or a log.
+    :param accept: the request's Accept field: a page where it names HTML, a problem in JSON (RFC 9457) where it names JSON,
+        else text.
     :param bodyless: the request was HEAD: the fields are the same and the content is left out (RFC 9110 §9.3.2).
     :param fields: further fields, e.g. Allow or Retry-After.
     """
     phrase = HTTPStatus(status).phrase
-    if html:
-        kind, body = "text/html; charset=utf-8", _page(status, phrase, sentence, request_id)
-    else:
-        kind, body = "text/plain; charset=utf-8", f"{status} {phrase}\n{sentence}\nRequest {request_id}\n"
+    kind, body = _body(status, phrase, sentence, request_id, accept or b"")
     content = body.encode("utf-8")
     more = "".join(f"{name}: {value}\r\n" for name, value in fields)
     head = (
@@ -60,6 +59,16 @@ def answer(
         f"Connection: {'keep-alive' if keep_alive else 'close'}\r\n\r\n"
     )
     return head.encode("ascii") + (b"" if bodyless else content)
+
+
+def _body(status: int, phrase: str, sentence: str, request_id: str, accept: bytes) -> tuple[str, str]:
+    """Media type and content."""
+    if b"text/html" in accept:
+        return "text/html; charset=utf-8", _page(status, phrase, sentence, request_id)
+    if b"json" in accept:
+        problem = {"type": "about:blank", "title": phrase, "status": status, "detail": sentence, "request": request_id}
+        return "application/problem+json", json.dumps(problem) + "\n"
+    return "text/plain; charset=utf-8", f"{status} {phrase}\n{sentence}\nRequest {request_id}\n"
 
 
 def _page(status: int, phrase: str, sentence: str, request_id: str) -> str:

@@ -322,7 +322,7 @@ class FrontConnection(HeldConnection):
         keep = head.keep_alive and not head.has_content and not self._door.leaving
         cookies = () if redirect.cookie is None else (("Set-Cookie", redirect.cookie.decode("ascii")),)
         fields = (("Location", redirect.location.decode("ascii")), *cookies)
-        self.transport.write(answer(303, "", self._request_id(), html=False, keep_alive=keep, bodyless=False, fields=fields))
+        self.transport.write(answer(303, "", self._request_id(), accept=None, keep_alive=keep, bodyless=False, fields=fields))
         self._answered(keep, rest)
 
     def _answered(self, keep: bool, rest: Piece) -> None:
@@ -335,9 +335,8 @@ class FrontConnection(HeldConnection):
             self.stash(rest)
 
     def _answer(self, status: int, sentence: str, head: RequestHead | None, keep: bool) -> None:
-        accept = head.value(b"accept") if head is not None else None
         octets = answer(
-            status, sentence, self._request_id(), html=accept is not None and b"text/html" in accept, keep_alive=keep,
+            status, sentence, self._request_id(), accept=head.value(b"accept") if head is not None else None, keep_alive=keep,
             bodyless=head is not None and head.method == b"HEAD", fields=self._fields(status, head),
         )  # fmt: skip
         self.transport.write(octets)

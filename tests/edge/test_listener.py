@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import socket
 import termios
 
@@ -38,13 +39,27 @@ class RefusalTests(SynchronousTestCase):
         self.assertEqual(self.bench.refusals, ["field-line"])
 
     def test_page_for_people(self) -> None:
-        """A browser's visit is answered with a page, a script's request with text; neither repeats what was asked."""
-        for accept, kind in ((b"text/html,*/*", b"text/html"), (b"application/json", b"text/plain")):
+        """A browser's visit is answered with a page, a script's request with JSON, any other with text; none repeats what was asked."""
+        for accept, kind in (
+            (b"text/html,*/*", b"text/html"),
+            (b"application/json", b"application/problem+json"),
+            (b"application/problem+json, */*", b"application/problem+json"),
+            (b"*/*", b"text/plain"),
+        ):
             self.connection.dataReceived(get(b"/.gate/%3Cscript%3E", b"Accept: " + accept))
             answer = self.wire.take()
             self.assertIn(b"\r\nContent-Type: " + kind, answer)
             self.assertNotIn(b"script", answer.split(b"\r\n\r\n")[1])
             self.assertIn(b"\r\nContent-Length: %d\r\n" % len(answer.split(b"\r\n\r\n", 1)[1]), answer)
+
+    def test_problem(self) -> None:
+        """A script reads the status, a sentence for a person and the number to ask about (RFC 9457)."""
+        self.connection.dataReceived(get(b"/x", b"Accept: application/json").replace(b"a" * 26, b"b" * 26))
+        said = json.loads(self.wire.take().partition(b"\r\n\r\n")[2])
+        self.assertEqual(said.pop("request").rpartition("-")[2], "1")
+        self.assertEqual(
+            said, {"type": "about:blank", "title": "Unauthorized", "status": 401, "detail": "Sign in at the portal first."}
+        )
 
     def test_unknown_as_known(self) -> None:
         """An unknown sandbox answers exactly as a known one that is not open, but for the request's number."""
