@@ -210,7 +210,9 @@ class Sessions:
         self.forget_session(visitor.session)
 
     async def end_other(self, visitor: Visitor, session: SessionId, address: str) -> bool:
-        """End one of a visitor's own sessions by its public id; False where they have none of that id."""
+        """End one of a visitor's own sessions by its public id; False where they have none of that id, and nothing is recorded."""
+        if all(one.id != session for one in await self.list(visitor)):
+            return False
         await self.audit.record(SessionEnded(who=visitor.who, address=address, session=session, reason="ended-by-user"))
         ended = await self.store.end_by_id(AsUser(visitor.user), session, Because("ended-by-user", _utc(self.now())))
         self.forget_session(session)

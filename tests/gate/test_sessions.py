@@ -154,8 +154,11 @@ class SessionTests(SynchronousTestCase):
         other, there = self.stage.sign_in(self.alice)
         bobs, bob = self.stage.sign_in(self.stage.person("bob"))
         self.assertEqual({one.id for one in now(self.stage.sessions.list(here))}, {here.session, there.session})  # type: ignore[attr-defined]
+        before = self.stage.audit.types()
         self.assertIs(now(self.stage.sessions.end_other(here, bob.session, "")), False)
         self.assertIsNotNone(self.stage.find(bobs))
+        self.assertFalse(bob.over)
+        self.assertEqual(self.stage.audit.types(), before, "nothing has ended, so nothing says so")
         self.assertIs(now(self.stage.sessions.end_other(here, there.session, "")), True)
         self.assertIsNone(self.stage.find(other))
         third, _ = self.stage.sign_in(self.alice)
