@@ -4,10 +4,11 @@ Cookies on their way through: the gate's own never reach a sandbox, and a sandbo
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 
-RESERVED = b"__host-coral"
-"""How the gate's cookie names begin, in lower case."""
+RESERVED = re.compile(rb"__(?:host|secure|http|host-http)-coral", re.IGNORECASE)
+"""How the gate's cookie names begin, whichever of its prefixes somebody may take for another."""
 
 COOKIES = 50
 """How many Set-Cookie fields of one answer pass."""
@@ -23,9 +24,9 @@ def without_reserved(cookie: bytes) -> bytes:
 
     :return: the rest, pairs and their order as they came; empty where nothing is left.
     """
-    if RESERVED not in cookie.lower():
+    if not RESERVED.search(cookie):
         return cookie
-    return b"; ".join(pair for part in cookie.split(b";") if (pair := part.strip(b" \t")) and RESERVED not in pair.lower())
+    return b"; ".join(pair for part in cookie.split(b";") if (pair := part.strip(b" \t")) and not RESERVED.search(pair))
 
 
 def passing_cookies(values: Iterable[bytes]) -> list[bytes]:
@@ -34,7 +35,7 @@ def passing_cookies(values: Iterable[bytes]) -> list[bytes]:
     """
     passing = []
     for value in values:
-        if len(value) > COOKIE_BYTES or RESERVED in value.partition(b"=")[0].lower().replace(b"_secure-", b"_host-"):
+        if len(value) > COOKIE_BYTES or RESERVED.search(value.partition(b"=")[0]):
             continue
         parts = value.split(b";")
         if not parts[0].partition(b"=")[0].strip(b" \t"):

@@ -23,9 +23,16 @@ SANDBOX_FIELDS = (
     b"Origin-Agent-Cluster: ?1\r\n"
     b"Cross-Origin-Opener-Policy: same-origin\r\n"
     b"Cross-Origin-Resource-Policy: same-origin\r\n"
-    b"Content-Security-Policy: frame-ancestors 'none'; base-uri 'self'; connect-src 'self'"
+    b"Content-Security-Policy: frame-ancestors 'none'; base-uri 'self'; connect-src 'self'\r\n"
+    b"Cache-Control: private\r\n"
+    b"Vary: Cookie"
 )
-"""What the gate says of every sandbox origin; its policy stands beside the sandbox's own, and both hold (CSP3 §4.2)."""
+"""
+What the gate says of every sandbox origin; its policy stands beside the sandbox's own, and both hold (CSP3 §4.2).
+
+No cache between keeps what a sandbox answered, whatever the sandbox says of that: directives of several fields all hold, and
+`private` forbids it beside any other (RFC 9111 §5.2.2.7).
+"""
 
 _KEPT = ((b"content-type", b"Content-Type: "), (b"location", b"Location: "))
 

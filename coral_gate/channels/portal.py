@@ -94,6 +94,8 @@ class PortalChannel:
         lines += [name + read[lower] for lower, name in _KEPT if lower in read]
         lines += head.passing
         lines += [b"Set-Cookie: " + cookie for cookie in head.cookies]
+        if allowed.visitor is not None:
+            lines.append(b"Vary: Cookie")
         if allowed.route in CLEARS and head.status < 400:
             lines.append(b'Clear-Site-Data: "cookies", "storage", "cache"')
         lines.append(PORTAL_FIELDS)

@@ -27,7 +27,7 @@ from coral_gate.gate.tokens import (
 )
 from coral_gate.identity.callback import parse_callback
 from coral_gate.interfaces import IAuditSink, IIdentityProvider, ISignInAttempts, IUserStore
-from coral_gate.model import Identity, Role, SandboxId
+from coral_gate.model import Identity, Role, SandboxId, Secret
 from coral_gate.records import AsGate, Capacity, User
 from coral_gate.visitor import Visitor
 
@@ -86,12 +86,11 @@ class Entrance:
         :param return_to: where the person wanted to go; anything but a path of the portal's becomes `/`.
         :raises IssuerUnavailable: the issuer gives no usable answer.
         """
-        token = cookie_token(cookie, BROWSER_COOKIE)
-        fresh = new_token()
-        browser = token or fresh.reveal()
-        start = await self.provider.begin(self.portal + CALLBACK, digest_of(browser), return_to=safe_path(return_to))
+        held = cookie_token(cookie, BROWSER_COOKIE)
+        token = Secret(held) if held else new_token()
+        start = await self.provider.begin(self.portal + CALLBACK, digest_of(token.reveal()), return_to=safe_path(return_to))
         await self.attempts.put(start.attempt)
-        return SentAway(start.url, () if token else (set_cookie(BROWSER_COOKIE, fresh, _BROWSER_COOKIE_S),))
+        return SentAway(start.url, (set_cookie(BROWSER_COOKIE, token, _BROWSER_COOKIE_S),))
 
     async def finish(self, query: bytes, cookie: bytes | None, agent: str, address: str) -> SentAway:
         """

@@ -9,14 +9,14 @@ from typing import Any, TypeAlias
 from urllib.parse import quote
 
 from coral_gate.gate.handoff import browser_binding, safe_path, start_location
-from coral_gate.gate.origins import Origins, Place, Side, same_origin
+from coral_gate.gate.origins import Origins, Place, Side, may_become_worker, same_origin
 from coral_gate.gate.policy import Redirect, Refusal, decide
 from coral_gate.gate.routes import Guard, Route, RouteTable
 from coral_gate.gate.sessions import Sessions, Unknown
 from coral_gate.gate.tokens import BROWSER_COOKIE, PORTAL_COOKIE, SANDBOX_COOKIE, cookie_token, new_token, set_cookie
 from coral_gate.gate.tombstones import Tombstones
 from coral_gate.http1.head import RequestHead
-from coral_gate.model import Allowed, Asker, ChannelKind, SandboxId
+from coral_gate.model import Allowed, Asker, ChannelKind, SandboxId, Secret
 from coral_gate.visitor import Guest, Visitor
 
 Decision: TypeAlias = Allowed | Refusal | Redirect
@@ -127,6 +127,8 @@ class Judge:
             return self._ask_to_sign_in(head, place)
         if refusal is not None:
             return refusal
+        if not may_become_worker(place, head.path, head.read):
+            return Refusal.WORKER
         if _wants_websocket(head):
             return Refusal.UPGRADE
         assert route is not None  # decide() refuses a request without one
@@ -137,11 +139,10 @@ class Judge:
         if place.side is Side.PORTAL or place.sandbox is None:
             next_path = safe_path(head.target)
             return Redirect(b"/sign-in" if next_path == "/" else b"/sign-in?next=" + quote(next_path, safe="/").encode("ascii"))
-        token = cookie_token(head.read.get(b"cookie"), BROWSER_COOKIE)
-        fresh = new_token()
-        binding = browser_binding(token or fresh.reveal())
-        cookie = None if token else set_cookie(BROWSER_COOKIE, fresh, _BROWSER_COOKIE_S)
-        return Redirect(start_location(self._origins.portal.origin, place.sandbox, binding, head.target), cookie)
+        held = cookie_token(head.read.get(b"cookie"), BROWSER_COOKIE)
+        token = Secret(held) if held else new_token()
+        location = start_location(self._origins.portal.origin, place.sandbox, browser_binding(token.reveal()), head.target)
+        return Redirect(location, set_cookie(BROWSER_COOKIE, token, _BROWSER_COOKIE_S))
 
 
 def _is_visit(head: RequestHead) -> bool:

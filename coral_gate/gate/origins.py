@@ -12,6 +12,8 @@ from attrs import frozen
 from coral_gate.model import SandboxId
 
 _LABEL = re.compile(rb"[a-z2-7]{26}\Z")
+WORKER_PATH = b"/sw.js"
+"""The one script of a sandbox that may become a service worker: that of the Control UI."""
 SAFE_METHODS = frozenset({b"GET", b"HEAD", b"OPTIONS"})
 """Methods that change nothing (RFC 9110 §9.2.1)."""
 
@@ -77,6 +79,15 @@ class Origins:
         portal = self._portal.authority.partition(b":")[0]
         suffix = self._suffix.partition(b":")[0]
         return server_name == portal or (server_name[26:] == suffix and _LABEL.match(server_name[:26]) is not None)
+
+
+def may_become_worker(place: Place, path: bytes, read: dict[bytes, bytes]) -> bool:
+    """
+    False where a browser fetches a script to keep it as a service worker, and this script may not be one.
+
+    Whatever page an agent wrote would else stand between the browser and the origin for good (W3C Service Workers §6.3).
+    """
+    return read.get(b"sec-fetch-dest") != b"serviceworker" or (place.side is Side.SANDBOX and path == WORKER_PATH)
 
 
 def same_origin(place: Place, method: bytes, read: dict[bytes, bytes]) -> bool:

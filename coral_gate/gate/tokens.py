@@ -14,8 +14,13 @@ PORTAL_COOKIE = b"__Host-coral"
 """A session, at the portal."""
 SANDBOX_COOKIE = b"__Host-coral-sandbox"
 """A sandbox session, at one sandbox's origin."""
-BROWSER_COOKIE = b"__Host-coral-pre"
-"""Binds a sign-in or a hand-off that is under way to the browser that began it."""
+BROWSER_COOKIE = b"__Host-Http-coral-pre"
+"""
+Binds a sign-in or a hand-off that is under way to the browser that began it.
+
+The name keeps scripts from setting it (RFC 6265bis, cookie prefixes): a sandbox's page that planted a cookie it knows could
+redeem a code that it sees elsewhere. To a browser that does not know the longer prefix it is a `__Host-` cookie.
+"""
 
 _TOKEN = rb"[A-Za-z0-9_-]{43}"
 _WHOLE = re.compile(_TOKEN + rb"\Z")

@@ -33,6 +33,7 @@ class CookieTests(SynchronousTestCase):
             (ours, b""),
             (b"a=1;" + ours + b";" + ours + b";b=2", b"a=1; b=2"),
             (b"a=1; __HOST-CORAL-sandbox=" + SECRET, b"a=1"),
+            (b"a=1; __Host-Http-coral-pre=" + SECRET, b"a=1"),
             (b'a=1; __Host-coral="' + SECRET + b'"; b=2', b"a=1; b=2"),
             (b"$Version=1; a=1; " + ours + b"; $Path=/", b"$Version=1; a=1; $Path=/"),
             (b"a=1, " + ours + b"; b=2", b"b=2"),
@@ -46,10 +47,11 @@ class CookieTests(SynchronousTestCase):
     @given(
         st.lists(
             st.sampled_from(
-                [b"a=1", b"__Host-coral=" + SECRET, b"__host-CORAL-pre=" + SECRET, b";", b",", b" ", b'"', b"=", b"$Path", b"\xe9"]
+                [b"a=1", b"__Host-coral=" + SECRET, b"__host-CORAL-pre=" + SECRET, b"__Host-Http-coral-pre=" + SECRET,
+                 b";", b",", b" ", b'"', b"=", b"$Path", b"\xe9"]
             )
         )
-    )
+    )  # fmt: skip
     def test_never(self, parts: list[bytes]) -> None:
         """No arrangement lets a token through."""
         self.assertNotIn(SECRET, without_reserved(b"".join(parts)))
@@ -61,7 +63,8 @@ class CookieTests(SynchronousTestCase):
                 [
                     b"a=1; Path=/; Domain=gate.localhost; Secure", b"b=2;DOMAIN=.localhost", b"__Host-coral=evil; Path=/",
                     b" __host-CORAL-sandbox=evil",
-                    b"__Secure-coral=evil", b"=__Host-coral=evil", b"__Host-coral", b"c=" + b"x" * 5000, b"d=4; domain", b"",
+                    b"__Secure-coral=evil", b"__Http-coral=evil", b"__host-http-CORAL-pre=evil",
+                    b"=__Host-coral=evil", b"__Host-coral", b"c=" + b"x" * 5000, b"d=4; domain", b"",
                     b"__Host-app=ok; Secure; Path=/",
                 ]
             ),

@@ -197,6 +197,16 @@ class DecisionTests(SynchronousTestCase):
         self.assertIs(self.judge(b"POST /", b"Origin: null"), Refusal.CROSS_SITE)
         self.assertIs(self.judge(b"POST /sign-in", host=b"gate.localhost:8443"), Refusal.METHOD)
 
+    def test_workers(self) -> None:
+        """One script alone may become a service worker, on sandbox origins alone; as a script any other is served."""
+        dest = (b"Sec-Fetch-Dest: serviceworker", b"Sec-Fetch-Site: same-origin", b"Sec-Fetch-Mode: same-origin")
+        self.assertIsInstance(self.judge(b"GET /sw.js?v=1", *dest), Allowed)
+        for path in (b"/", b"/sw.js/", b"/a/sw.js", b"/SW.js", b"/%73w.js", b"/share/x.js"):
+            self.assertIs(self.judge(b"GET " + path, *dest), Refusal.WORKER, path)
+            self.assertIsInstance(self.judge(b"GET " + path, b"Sec-Fetch-Dest: script", *dest[1:]), Allowed)
+        self.assertIs(self.judge(b"GET /.gate/sw.js", *dest), Refusal.NO_ROUTE)
+        self.assertIs(self.judge(b"GET /static/portal.css", *dest, host=b"gate.localhost:8443"), Refusal.WORKER)
+
     def test_server_name(self) -> None:
         """A connection that was opened for one name serves no other (RFC 9110 §15.5.20)."""
         name = b"a" * 26 + b".sbx.localhost"
