@@ -61,7 +61,8 @@ class Root(Resource):
         self._local_issuer = local_issuer
 
     def render(self, request: Request) -> bytes | int:
-        """The page at the path."""
+        """The page at the path; nobody keeps it but where the page itself says so."""
+        request.setHeader(b"Cache-Control", b"no-store")
         page = self._pages.get(request.path)
         if page is None and self._local_issuer is not None and request.path.startswith(b"/local-issuer/"):
             page = self._local_issuer

@@ -6,7 +6,6 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from typing import TypeAlias
-from urllib.parse import parse_qs
 
 from attrs import frozen
 from twisted.internet.defer import CancelledError, Deferred
@@ -19,6 +18,7 @@ from twisted.web.template import flattenString
 from coral_gate.errors import Fault, SignInRefused
 from coral_gate.model import sandbox_id
 from coral_gate.portal import pages as show
+from coral_gate.portal.forms import content_of, only_value, read_form
 from coral_gate.portal.pages import Page
 from coral_gate.portal.peer import PortalPeer
 from coral_gate.portal.services import Journey, LocalResponder, PortalServices
@@ -28,7 +28,6 @@ from coral_gate.visitor import Visitor
 Visit: TypeAlias = Callable[[Request], Awaitable[Page | Journey]]
 """Answers a request: with a page, or by sending the browser elsewhere."""
 
-_FORM_BYTES = 16 * 1024
 _log = Logger()
 
 
@@ -68,7 +67,6 @@ class Address(Resource):
         except Fault as fault:
             request.setResponseCode(fault.status)
             result = show.apology("That did not work", fault.sentence)
-        request.setHeader(b"Cache-Control", b"no-store")
         if not isinstance(result, Page):
             for cookie in result.cookies:
                 request.responseHeaders.addRawHeader(b"Set-Cookie", cookie)
@@ -110,7 +108,7 @@ class LocalIssuerAddress(Resource):
     def render(self, request: Request) -> bytes:
         """Answer from the function."""
         fields = [(name, value) for name, values in request.requestHeaders.getAllRawHeaders() for value in values]
-        answer = self._respond(request.method, request.uri, fields, _content(request))
+        answer = self._respond(request.method, request.uri, fields, content_of(request))
         request.setResponseCode(answer.status)
         for name, value in answer.fields:
             request.responseHeaders.addRawHeader(name, value)
@@ -148,7 +146,8 @@ class Visits:
 
     async def start(self, request: Request) -> Journey:
         """To the issuer."""
-        return await self.services.desk.begin(_peer(request).cookie, _form(request, "next").encode("ascii", "replace"))
+        return_to = read_form(request).get("next", "")
+        return await self.services.desk.begin(_peer(request).cookie, return_to.encode("ascii", "replace"))
 
     async def callback(self, request: Request) -> Journey:
         """Back from the issuer."""
@@ -174,7 +173,7 @@ class Visits:
 
     async def end_session(self, request: Request) -> Journey:
         """End one of their sessions."""
-        session = SessionId(_form(request, "session"))
+        session = SessionId(read_form(request).get("session", ""))
         await self.services.sessions.end_other(_visitor(request), session, _peer(request).host)
         return _Back("/sessions")
 
@@ -245,21 +244,6 @@ def _peer(request: Request) -> PortalPeer:
 
 
 def _query(request: Request, name: str) -> str:
-    return _only(request.uri.partition(b"?")[2], name)
+    return only_value(request.uri.partition(b"?")[2], name)
 
 
-def _form(request: Request, name: str) -> str:
-    return _only(_content(request), name)
-
-
-def _content(request: Request) -> bytes:
-    return request.content.read(_FORM_BYTES) if request.content is not None else b""
-
-
-def _only(encoded: bytes, name: str) -> str:
-    """The one value of a name in a query or a form; empty where there is none, or more than one."""
-    try:
-        values = parse_qs(encoded.decode("ascii"), max_num_fields=16, strict_parsing=False).get(name, [])
-    except ValueError:
-        return ""
-    return values[0] if len(values) == 1 else ""
