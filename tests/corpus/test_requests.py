@@ -7,6 +7,7 @@ from collections import Counter
 from twisted.trial.unittest import SynchronousTestCase
 
 from tests.corpus.case import Case, Verdict
+from tests.corpus.mutants import mutants, seeds
 from tests.corpus.requests import FAMILIES, cases
 
 _HOST = b"a" * 26 + b".sbx.localhost:8443"
@@ -72,3 +73,10 @@ class RequestCorpusTests(SynchronousTestCase):
         theirs = {case.name for case in cases(other) if _HOST in case.payload}
         self.assertTrue(mine)
         self.assertEqual(set(), theirs)
+
+    def test_mutants(self) -> None:
+        """The same seed gives the same mutants, another gives others, and nearly each is a new input."""
+        some = list(mutants(_HOST, 1, 500))
+        self.assertEqual(some, list(mutants(_HOST, 1, 500)))
+        self.assertNotEqual(some, list(mutants(_HOST, 2, 500)))
+        self.assertGreater(len(set(some) - set(seeds(_HOST))), 450)

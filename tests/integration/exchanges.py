@@ -17,6 +17,8 @@ from tests.integration.node_origin import NodeOrigin
 from tests.integration.verdicts import FENCE, Happened, has_sentinel, sentinel
 
 _PATIENCE_S = 20
+_WAITS_S = 1
+"""After this a connection on which nothing ends is taken for one that waits for the rest of some content."""
 
 Judge = Callable[[Case, Happened, bytes], None]
 """Raises where what happened to a case is not what must; the last argument is the host."""
@@ -49,6 +51,18 @@ class Lane:
         records = await self.node.take(self.origin)
         malformed = "" if wire.malformed is None else str(wire.malformed)
         return Happened(wire.reader.answers, malformed, records, fence)
+
+    async def try_out(self, payload: bytes) -> Happened:
+        """Send bytes of which nobody knows what they are; a connection that waits for more of them is closed."""
+        wire = await connect(self.reactor, self.port, [b"GET"] * 10)
+        await send(self.reactor, wire, payload + sentinel(self.host))
+        waits = self.reactor.callLater(_WAITS_S, wire.transport.loseWriteConnection)
+        await wire.closed.addTimeout(_PATIENCE_S, self.reactor)
+        if waits.active():
+            waits.cancel()
+        fence = await self._fence()
+        records = await self.node.take(self.origin)
+        return Happened(wire.reader.answers, "" if wire.malformed is None else str(wire.malformed), records, fence)
 
     @staticmethod
     def _methods(case: Case) -> list[bytes]:

@@ -12,7 +12,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from tests.corpus.case import Case, Seen, Verdict
 from tests.integration.answers import Answer
 from tests.integration.node_origin import Record
-from tests.integration.verdicts import FENCE, SENTINEL, Happened, Wrong, judge
+from tests.integration.verdicts import FENCE, SENTINEL, Happened, Wrong, consistent, judge
 
 _HOST = b"x.sbx.localhost:1"
 
@@ -156,3 +156,22 @@ class JudgeTests(SynchronousTestCase):
         reset = Record("clientError", 1, reason="ECONNRESET")
         self.passes(_case(Verdict.REFUSED), _happened([_refusal()], [reset]))
         self.fails(_case(Verdict.REFUSED), _happened([_refusal()], [attrs.evolve(reset, reason="HPE_INVALID_METHOD")]))
+
+    def test_consistent(self) -> None:
+        """Where no verdict is known: as many requests as answers, each its own, and none that node refuses."""
+        good = [_answer(), _answer(SENTINEL)]
+        consistent(_happened(good, [_record(), _SENTINEL]), _HOST)
+        consistent(_happened([_answer(), _refusal()], [_record()]), _HOST)
+        consistent(_happened([_refusal()], [_record(complete=False)]), _HOST)
+        for happened in (
+            _happened(good, [_record()]),
+            _happened(good, [_record(), _record(b"/SMUGGLED"), _SENTINEL]),
+            _happened(good, [_SENTINEL, _record()]),
+            _happened([_refusal()], [_record()]),
+            _happened([_refusal(502)], []),
+            _happened([_refusal()], [_record(event="clientError", reason="HPE_INVALID_METHOD")]),
+            _happened([_refusal()], [], malformed="stray bytes"),
+            _happened([_refusal()], [], fence=503),
+            _happened(good, [_record(fields=()), _SENTINEL]),
+        ):
+            self.assertRaises(Wrong, consistent, happened, _HOST)

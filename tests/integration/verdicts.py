@@ -8,7 +8,7 @@ import json
 
 from attrs import frozen
 
-from tests.corpus.case import Case, Seen, Verdict, request
+from tests.corpus.case import REFUSALS, Case, Seen, Verdict, request
 from tests.integration.answers import Answer
 from tests.integration.node_origin import Record
 
@@ -69,6 +69,32 @@ def judge(case: Case, happened: Happened, host: bytes) -> None:
     if len(seen) != len(records) - 1:
         raise Wrong("the fence did not reach the origin once")
     _JUDGES[case.verdict](case, happened.answers, seen, host)
+
+
+def consistent(happened: Happened, host: bytes) -> None:
+    """
+    Compare what nobody has foretold with itself: the origin saw as many requests as were answered, each the one that
+    its answer speaks of, and nothing that its parser refused.
+
+    :raises Wrong: saying what is wrong.
+    """
+    if happened.malformed:
+        raise Wrong(f"the answer is not HTTP: {happened.malformed}")
+    if happened.fence != 200:
+        raise Wrong(f"the next connection was answered with {happened.fence}")
+    records = [record for record in happened.records if record.reason != _RESET and record.target != FENCE]
+    events = [(record.event, record.reason) for record in records if record.event]
+    if events:
+        raise Wrong(f"node saw {events}")
+    whole = [record for record in records if record.complete]
+    good = [answer for answer in happened.answers if answer.status == 200]
+    if len(good) != len(whole):
+        raise Wrong(f"{len(good)} answers, and {len(whole)} requests at the origin: {[(r.method, r.target[:80]) for r in whole]}")
+    if any(answer.status not in REFUSALS for answer in happened.answers if answer.status != 200):
+        raise Wrong(f"answered with {[answer.status for answer in happened.answers]}")
+    for answer, record in zip(good, whole, strict=True):
+        _answered(answer, record)
+        _own_fields(Seen(body=b" " * record.length), record, host)
 
 
 def _forwarded(case: Case, answers: list[Answer], records: list[Record], host: bytes) -> None:
