@@ -22,11 +22,20 @@ from coral_gate.errors import Fault, Unavailable, UpstreamUnreachable
 from coral_gate.http1.head import HeadLimits
 
 
+@define(eq=False)
+class _Waiting:
+    """A request that waits for a place; `opening` is set once it has one."""
+
+    exchange: Exchange
+    opening: Deferred[None] | None = None
+
+
 @define
 class _Owner:
     connections: int = 0
-    waiting: deque[Exchange] = field(factory=deque)
+    waiting: deque[_Waiting] = field(factory=deque)
     idle: dict[UpstreamConnection, None] = field(factory=dict)
+    starting: bool = False
 
 
 class UpstreamPool:
@@ -63,7 +72,7 @@ class UpstreamPool:
             upstream.attach(exchange)
             exchange.upstream_ready(upstream)
             return None
-        return self._connect(exchange, self._owners.setdefault(plan.owner, _Owner()))
+        return self._connect(exchange)
 
     def put(self, upstream: UpstreamConnection, offered_s: float | None) -> None:
         """Keep an idle connection for its session."""
@@ -103,22 +112,44 @@ class UpstreamPool:
             upstream.abort()
 
     def _gone(self, name: Hashable, owner: _Owner) -> None:
+        """A place is free. One that fails at once while its turn is being given comes back here: the loop goes on, not deeper."""
         owner.connections -= 1
-        while owner.waiting and owner.connections < self._most:
-            self._start(owner.waiting.popleft(), owner)
+        if owner.starting:
+            return
+        owner.starting = True
+        try:
+            while owner.waiting and owner.connections < self._most:
+                waiting = owner.waiting.popleft()
+                waiting.opening = self._start(waiting.exchange, owner)
+        finally:
+            owner.starting = False
         if not owner.connections and not owner.waiting:
             self._owners.pop(name, None)
 
-    def _connect(self, exchange: Exchange, owner: _Owner) -> Deferred[None] | None:
-        if owner.connections >= self._most and owner.idle:
-            next(iter(owner.idle)).abort()  # the one that has been idle longest gives way
+    def _connect(self, exchange: Exchange) -> Deferred[None] | None:
+        name = exchange.plan.owner
+        full = self._owners.get(name)
+        if full is not None and full.connections >= self._most and full.idle:
+            next(iter(full.idle)).abort()  # the one that has been idle longest gives way
+        owner = self._owners.setdefault(name, _Owner())  # looked up anew: with its last connection an owner is forgotten
         if owner.connections < self._most:
             return self._start(exchange, owner)
         if len(owner.waiting) >= self._most_waiting:
             exchange.upstream_failed(Unavailable())
             return None
-        owner.waiting.append(exchange)
-        wait: Deferred[None] = Deferred(lambda _: owner.waiting.remove(exchange) if exchange in owner.waiting else None)
+        return self._wait(exchange, owner)
+
+    def _wait(self, exchange: Exchange, owner: _Owner) -> Deferred[None]:
+        waiting = _Waiting(exchange)
+        owner.waiting.append(waiting)
+
+        def give_up(_: object) -> None:
+            if waiting.opening is not None:
+                waiting.opening.cancel()
+            elif waiting in owner.waiting:
+                owner.waiting.remove(waiting)
+
+        wait: Deferred[None] = Deferred(give_up)
         wait.addErrback(_ignore_cancelled)
         return wait
 

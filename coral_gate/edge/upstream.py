@@ -86,6 +86,7 @@ class UpstreamConnection(TwistedProtocol):
         self._used = False
         self._keep = False
         self._paused = False
+        self._full = False
         self._idle_s: float | None = None
         self.lost = False
 
@@ -121,7 +122,8 @@ class UpstreamConnection(TwistedProtocol):
     @property
     def reusable(self) -> bool:
         """Whether another request may be sent after the answer that has ended."""
-        return self._keep and self.key is not None and not (self._body is not None and self._body.rest)
+        whole = self._body is not None and not self._body.rest
+        return whole and self._keep and self.key is not None and not self._full
 
     def release(self) -> None:
         """The exchange is over: wait for another, or close."""
@@ -171,12 +173,14 @@ class UpstreamConnection(TwistedProtocol):
         exchange.upstream_lost(UpstreamUnreachable(), stale)
 
     def pauseProducing(self) -> None:
-        """The transport's buffer toward the sandbox is full."""
+        """The transport's buffer toward the sandbox is full; not every transport says so again before it has drained."""
+        self._full = True
         if self._exchange is not None:
             self._exchange.upstream_full()
 
     def resumeProducing(self) -> None:
         """It has room again."""
+        self._full = False
         if self._exchange is not None:
             self._exchange.upstream_drained()
 

@@ -371,3 +371,61 @@ class EndTests(SynchronousTestCase):
         connection.dataReceived(get())
         self.assertTrue(self.bench.sandbox(0)[1].aborted)
         self.assertEqual(len(self.bench.link.wires), 3)
+
+    def test_idle_gives_way_alone(self) -> None:
+        """Where a sandbox has one stream, an idle one gives way too, and the count of streams stays right afterwards."""
+        bench = Bench(limits=LimitsConfig(upstream_connections_per_sandbox=1, upstream_waiting=1))
+        for _ in range(3):
+            connection, wire = bench.browser()
+            connection.dataReceived(get())
+            bench.sandbox()[0].dataReceived(OK)
+            self.assertIn(b"hi", wire.take())
+        holder, _ = bench.browser()
+        holder.dataReceived(get())
+        late, late_wire = bench.browser()
+        late.dataReceived(get())
+        self.assertEqual((len(bench.link.wires), late_wire.take()), (4, b""))
+        lose(bench.sandbox()[0], ConnectionDone())
+        bench.sandbox()[0].dataReceived(OK)
+        self.assertIn(b"hi", late_wire.take())
+
+    def test_waited_then_gone(self) -> None:
+        """A stream that is being opened for a request that had to wait is given up with it, and its place is free again."""
+        bench = Bench(limits=LimitsConfig(upstream_connections_per_sandbox=1, upstream_waiting=1))
+        first, _ = bench.browser()
+        first.dataReceived(get())
+        waiting, _ = bench.browser()
+        waiting.dataReceived(get())
+        bench.link.waits = True
+        lose(first, ConnectionDone())
+        self.assertEqual(len(bench.link.pending), 1)
+        lose(waiting, ConnectionDone())
+        self.assertEqual(bench.link.cancelled, 1)
+        bench.link.waits = False
+        last, wire = bench.browser()
+        last.dataReceived(get())
+        bench.sandbox()[0].dataReceived(OK)
+        self.assertIn(b"hi", wire.take())
+
+    def test_many_waiting_fail(self) -> None:
+        """However many requests wait, a sandbox that cannot be reached any more answers each of them."""
+        bench = Bench(limits=LimitsConfig(upstream_connections_per_sandbox=1, upstream_waiting=2000, connections_per_address=3000))
+        first, _ = bench.browser()
+        first.dataReceived(get())
+        waiting = [bench.browser() for _ in range(2000)]
+        for connection, _ in waiting:
+            connection.dataReceived(get())
+        bench.link.refusing = UpstreamUnreachable()
+        lose(first, ConnectionDone())
+        for _, wire in waiting:
+            self.assertTrue(wire.take().startswith(b"HTTP/1.1 502 "))
+
+    def test_full_stream_not_kept(self) -> None:
+        """A stream whose buffer toward the sandbox is full when its answer ends is not kept: who takes it would not know."""
+        self.connection.dataReceived(get(b"/", b"Content-Length: 4", method=b"PUT"))
+        upstream, sandbox = self.bench.sandbox()
+        sandbox.fill()
+        self.connection.dataReceived(b"abcd")
+        upstream.dataReceived(OK)
+        self.assertTrue(sandbox.aborted)
+        self.assertIn(b"hi", self.wire.take())
