@@ -72,9 +72,11 @@ class FrontConnection(HeldConnection):
         """Bytes of the browser: a head, content, or nothing that we want any more."""
         if self._exchange is not None:
             self._exchange.from_client(data)
+        elif self._closing:
+            return  # read and dropped, see `close`
         elif self._full or self._deciding:
             self.stash(data)  # what is answered now would only wait in memory, or come out of turn
-        elif not self._closing:
+        else:
             self._read_heads(data)
 
     def connectionLost(self, reason: Failure = None) -> None:  # type: ignore[assignment]  # Twisted's own signature
@@ -245,7 +247,7 @@ class FrontConnection(HeldConnection):
 
     def request_finished(self, answering: bool) -> None:
         """All of the request has been passed on."""
-        self.arm(Wait.CONTENT if answering else Wait.ANSWER)
+        self.arm(Wait.READER if self._full else Wait.CONTENT if answering else Wait.ANSWER)
 
     def answering(self, request_done: bool) -> None:
         """The answer's head is here."""
@@ -282,7 +284,7 @@ class FrontConnection(HeldConnection):
 
     def leave(self) -> None:
         """Close as soon as nothing is being served."""
-        if self._exchange is None and not self._closing:
+        if self._exchange is None and not self._deciding and not self._closing:
             self.close()
 
     def abort(self) -> None:
@@ -389,7 +391,8 @@ class FrontConnection(HeldConnection):
         if wait is Wait.BODY and self._exchange is not None:
             times, received, before = self._door.times, self._exchange.received, self._mark
             self._mark = received
-            return received - before >= (1 if self._holds & HOLD_FULL else times.body_minimum_bytes_per_s * times.body_stall_s)
+            least = 0 if self._holds & HOLD_FULL else times.body_minimum_bytes_per_s * times.body_stall_s
+            return received - before >= max(1, least)
         return wait in (Wait.READER, Wait.LINGER) and self.reads(wait)
 
 

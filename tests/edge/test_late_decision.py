@@ -97,3 +97,15 @@ class LateTests(SynchronousTestCase):
         self.assertTrue(self.wire.take().startswith(b"HTTP/1.1 401 "))
         self.assertTrue(self.wire.closed)
         self.assertEqual(self.bench.link.wires, [])
+
+    def test_leaving(self) -> None:
+        """A request that is being decided when the daemon stops is served like one that was decided: answered, then closed."""
+        self.ask()
+        left = self.bench.door.leave()
+        self.assertEqual((self.wire.closed, self.wire.take()), (False, b""))
+        self.store.asked[0].callback(None)
+        answer = self.wire.take()
+        self.assertTrue(answer.startswith(b"HTTP/1.1 401 ") and b"\r\nConnection: close\r\n" in answer)
+        self.assertTrue(self.wire.closed)
+        lose(self.connection, ConnectionDone())
+        self.successResultOf(left)

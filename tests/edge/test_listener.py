@@ -187,6 +187,28 @@ class DeadlineTests(SynchronousTestCase):
         self.assertTrue(self.wire.closed and self.bench.sandbox()[1].aborted)
         self.assertIn("body-too-slow", self.bench.refusals)
 
+    def test_no_minimum(self) -> None:
+        """Where no rate is asked of content, its next byte has a deadline all the same."""
+        self.bench = Bench(times=DeadlinesConfig(body_stall_s=5, body_minimum_bytes_per_s=0))
+        self.connection, self.wire = self.bench.browser()
+        self.connection.dataReceived(get(b"/", b"Content-Length: 1000", method=b"PUT"))
+        for _ in range(4):
+            self.bench.pass_time(4)
+            self.connection.dataReceived(b"x")
+        self.assertFalse(self.wire.closed)
+        self.bench.pass_time(11)
+        self.assertTrue(self.wire.take().startswith(b"HTTP/1.1 408 "))
+
+    def test_asleep_after_upload(self) -> None:
+        """A browser that takes nothing of an answer that came before its upload ended has a reader's time, not a stream's."""
+        self.bench = Bench(times=DeadlinesConfig(reader_stall_s=9))
+        self.connection, self.wire = self.bench.browser()
+        self.connection.dataReceived(get(b"/", b"Content-Length: 4", method=b"PUT"))
+        self.bench.sandbox()[0].dataReceived(HEAD)
+        self.wire.fill()
+        self.connection.dataReceived(b"abcd")
+        self.ends(9)
+
     def test_sandbox_takes_nothing(self) -> None:
         """A sandbox that takes no content is 504: it is not the browser's fault."""
         self.connection.dataReceived(get(b"/", b"Content-Length: 1000", method=b"PUT"))
@@ -246,6 +268,16 @@ class DeadlineTests(SynchronousTestCase):
         self.assertTrue(self.wire.disconnecting and not self.wire.aborted)
         self.bench.pass_time(1 + 2 * TICK_S)
         self.assertTrue(self.wire.aborted)
+
+    def test_last_answer_full(self) -> None:
+        """After the last answer what comes is read and dropped also where the browser has not taken it all yet."""
+        self.connection.dataReceived(get(b"/", b"Connection: close"))
+        upstream, _ = self.bench.sandbox()
+        upstream.dataReceived(b"HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\n")
+        self.wire.fill()
+        upstream.dataReceived(b"abc")
+        self.connection.dataReceived(get(b"/late"))
+        self.assertEqual((self.wire.disconnecting, self.wire.producerState), (True, "producing"))
 
     def test_linger_unread(self) -> None:
         """After the last answer, a browser that has not read it all has a slow reader's time, one that is asleep no more than that."""
