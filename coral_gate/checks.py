@@ -22,6 +22,17 @@ _ADDRESS = re.compile(r"[0-9A-Za-z.:%_-]{1,64}\Z")
 _PATH = re.compile(r"/(?!/)[!-~]{0,2047}\Z")
 
 
+def id_text(text: str) -> str:
+    """
+    An id of ours, from outside.
+
+    :raises ValueError: it is not 26 characters of `a-z2-7`.
+    """
+    if not _ROW_ID.match(text):
+        raise ValueError("an id is 26 characters of a-z and 2-7")
+    return text
+
+
 def row_id(instance: object, attribute: _Attribute, value: object) -> None:
     """An id of ours: 26 characters of `a-z2-7`."""
     if not isinstance(value, str) or not _ROW_ID.match(value):

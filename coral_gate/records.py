@@ -42,6 +42,24 @@ def new_session_id() -> SessionId:
     return SessionId(_random_id())
 
 
+def user_row_id(text: str) -> UserRowId:
+    """
+    Take a user's row id from outside.
+
+    :raises ValueError: it is not 26 characters of `a-z2-7`.
+    """
+    return UserRowId(checks.id_text(text))
+
+
+def session_id(text: str) -> SessionId:
+    """
+    Take a session's public id from outside.
+
+    :raises ValueError: it is not 26 characters of `a-z2-7`.
+    """
+    return SessionId(checks.id_text(text))
+
+
 # -- on whose behalf ---------------------------------------------------------------------------------------------------
 
 

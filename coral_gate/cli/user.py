@@ -10,7 +10,7 @@ from coral_gate.cli.arguments import config_argument, json_argument
 from coral_gate.cli.exits import Exit
 from coral_gate.errors import Fault, Unavailable
 from coral_gate.model import Role, UserId
-from coral_gate.records import AsGate, Because, Capacity, User, UserRowId
+from coral_gate.records import AsGate, Because, Capacity, User, user_row_id
 
 if TYPE_CHECKING:
     from argparse import ArgumentParser, Namespace
@@ -46,7 +46,7 @@ def arguments(parser: ArgumentParser) -> None:
     for each in (disabling, enabling, giving):
         person = each.add_mutually_exclusive_group(required=True)
         person.add_argument("--subject", metavar="SUB", help=_SUBJECT)
-        person.add_argument("--id", metavar="ID", help="the person's id in the list")
+        person.add_argument("--id", type=user_row_id, metavar="ID", help="the person's id in the list")
         each.add_argument("--reason", default="", metavar="WORDS", help="why; they may get to read it")
     allowing.add_argument("--subject", required=True, metavar="SUB", help=_SUBJECT)
     allowing.add_argument("--role", choices=roles, default=Role.USER.value, help="what they are (default: %(default)s)")
@@ -154,7 +154,7 @@ def _known(args: Namespace, beside: StoresBeside) -> User:
     from coral_gate.cli.finished import finished
 
     if args.id is not None:
-        user = finished(beside.stores.users.get(_OPERATOR, UserRowId(args.id)))
+        user = finished(beside.stores.users.get(_OPERATOR, args.id))
     else:
         user = finished(beside.stores.users.find(_person(args)))
     if user is None:

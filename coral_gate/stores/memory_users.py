@@ -47,6 +47,7 @@ class MemoryUserStore:
 
     async def list(self, by: Principal, after: UserRowId | None = None, most: int = 100) -> tuple[User, ...]:
         """See `IUserStore.list`."""
+        self._tables.admit(by)
         seen = (user for user in self._tables.users.values() if self._tables.may(by, USERS, Verb.SELECT, user.id))
         return tuple(sorted((user for user in seen if after is None or user.id > after), key=lambda user: user.id)[:most])
 

@@ -62,8 +62,16 @@ class SQLUserStore:
         """See `IUserStore.allow`."""
         _require(by, Verb.INSERT)
         shown = None if email is None else display_text(email, 320)
-        user = User(self._new_id(), who, shown, None, role, False, allowed_by(by), at, None)
-        return await self._database.run(by, lambda rows: _allow(rows, user))
+
+        def work(rows: Rows) -> User:
+            known = _find(rows, who)
+            if known is not None:
+                return known
+            user = User(self._new_id(), who, shown, None, role, False, allowed_by(by), at, None)
+            rows.execute(_INSERT, _columns(user))
+            return user
+
+        return await self._database.run(by, work)
 
     async def sign_in(self, who: UserId, email: str | None, name: str | None, at: datetime) -> User | None:
         """See `IUserStore.sign_in`."""
@@ -138,13 +146,6 @@ def _find(rows: Rows, who: UserId) -> User | None:
 
 def _get(rows: Rows, user: UserRowId) -> User | None:
     return first(_user, rows.execute(f"{_USER} WHERE id = ?", (user,)))
-
-
-def _allow(rows: Rows, user: User) -> User:
-    known = _find(rows, user.who)
-    if known is None:
-        rows.execute(_INSERT, _columns(user))
-    return known or user
 
 
 def _update(rows: Rows, user: User) -> User:

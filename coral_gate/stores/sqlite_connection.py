@@ -109,6 +109,10 @@ class _GuardedRows:
         except sqlite3.Error as error:
             self.failed, self.spoiled = fault_of(error), spoils(error)
             raise self.failed from error
+        except (UnicodeEncodeError, OverflowError) as error:
+            # Text with a lone surrogate, a number beyond 64 bits: no column can hold them.
+            self.failed = StatementRefused()
+            raise self.failed from error
 
 
 @define(eq=False)

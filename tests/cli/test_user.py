@@ -153,12 +153,19 @@ class ChangeTests(UserCase):
 
     def test_nobody(self) -> None:
         """A person who is not there is said to be so, by whatever they were named."""
-        for words in (("--subject", "eve"), ("--id", "a" * 26), ("--subject", "ann", "--issuer", "https://other.example"), ("--id", "ann")):
+        for words in (("--subject", "eve"), ("--id", "a" * 26), ("--subject", "ann", "--issuer", "https://other.example")):
             for what in (("disable",), ("enable",), ("role", "user")):
                 code, out, err = self.user(*what, *words)
                 self.assertEqual((code, out), (Exit.FAILED, ""))
                 self.assertEqual(err, "coral-gate user: There is no such person; 'coral-gate user list' shows everybody.\n")
         self.assertEqual(self.recorded(), [])
+
+    def test_no_id(self) -> None:
+        """What is no id is refused as a wrong argument."""
+        for words in ("ann", "a" * 27, "\udcff"):
+            code, _, err = self.user("disable", "--id", words)
+            self.assertEqual(code, Exit.USAGE)
+            self.assertIn("argument --id: invalid", err)
 
     def test_one_person(self) -> None:
         """A change names one person, one way."""

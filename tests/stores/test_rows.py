@@ -255,6 +255,11 @@ class HostileStatementTests(RowsTestCase):
                     connection.execute(sql).fetchall()
                 self.assertFalse(connection.in_transaction)
 
+    def test_values_that_no_column_holds(self) -> None:
+        """A text with a lone surrogate, or a number beyond 64 bits, is refused, and so is a wrong number of values."""
+        for values in (("\ud800",), (2**63,), (-(2**63) - 1,), (), ("a", "b")):
+            self.barred(StatementRefused, as_user(self.ann), "SELECT id FROM users WHERE id = ?", *values)
+
     def test_the_control(self) -> None:
         """The same statements are read by SQLite as what they are, where no guard is: the refusals above mean something."""
         connection = sqlite3.connect(self.path)
