@@ -122,11 +122,26 @@ def _key(path: Path) -> crypto.PKey:
         return crypto.load_privatekey(crypto.FILETYPE_PEM, file.read(_PEM_BYTES))
 
 
+class FrontTLS(TLSMemoryBIOProtocol):
+    """
+    TLS that lets go of a peer that has said goodbye.
+
+    Twisted's own then drops what is written and closes once the buffer below is empty; but where that was full, it is the producer
+    that hears of its being empty. It would write for nobody, without end.
+    """
+
+    def dataReceived(self, data: bytes) -> None:
+        """Bytes of the peer; they may be its last."""
+        super().dataReceived(data)
+        if getattr(self.transport, "disconnecting", False):
+            self.unregisterProducer()
+
+
 class TLSFrontFactory(TLSMemoryBIOFactory):
     """TLS around a front factory; a connection that it refuses is closed before a handshake."""
 
     noisy = False
-    protocol = TLSMemoryBIOProtocol  # not the one that gathers small writes for a turn: what we write is whole already
+    protocol = FrontTLS  # not the one that gathers small writes for a turn: what we write is whole already
 
     def __init__(self, certificates: Certificates, front: FrontFactory) -> None:
         super().__init__(certificates, isClient=False, wrappedFactory=front)

@@ -6,6 +6,8 @@ from pathlib import Path
 
 from OpenSSL import SSL
 from twisted.internet.address import IPv4Address
+from twisted.internet.error import ConnectionDone
+from twisted.python.failure import Failure
 from twisted.trial.unittest import SynchronousTestCase
 
 from coral_gate.config.sections.limits import LimitsConfig
@@ -116,6 +118,22 @@ class TLSTests(SynchronousTestCase):
         client.ask(get())
         self.bench.sandbox()[0].dataReceived(OK)
         self.assertTrue(client.read().endswith(b"hi"))
+
+    def test_goodbye_while_full(self) -> None:
+        """A peer that says goodbye while it still has to read is let go when it has: nothing more is asked of the sandbox for it."""
+        client = Client(self.factory, NAME)
+        client.shake_hands()
+        client.ask(get())
+        upstream, sandbox = self.bench.sandbox()
+        upstream.dataReceived(b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n")
+        client.wire.fill()
+        self.assertEqual(sandbox.producerState, "paused")
+        client.tls.shutdown()
+        client.protocol.dataReceived(client.tls.bio_read(1 << 16))
+        self.assertEqual((client.wire.disconnecting, client.wire.producer), (True, None))  # it closes once its buffer is empty
+        self.assertEqual(sandbox.producerState, "paused")
+        client.protocol.connectionLost(Failure(ConnectionDone()))
+        self.assertTrue(sandbox.aborted)
 
     def test_other_name(self) -> None:
         """A connection that was opened for one name serves no other: 421."""
