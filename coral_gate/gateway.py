@@ -121,7 +121,7 @@ class Rooms:
             now=time.time,
         )
         respond = self.signing_in.local.respond if self.signing_in.local is not None else None
-        return PortalServices(entrance, self.sessions, self._cards, self.signing_in.issuer_name, respond, self.failing)
+        return PortalServices(entrance, self.sessions, self._cards, entrance.portal, self.signing_in.issuer_name, respond, self.failing)
 
     def sandbox_origin(self, sandbox: SandboxId) -> str:
         """The origin of a sandbox, e.g. `https://<id>.sandboxes.example`."""

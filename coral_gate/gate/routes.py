@@ -61,6 +61,7 @@ ROUTES: tuple[Route, ...] = (
     Route("portal.sign-in-start", _PORTAL, b"/sign-in/start", _POST, _PAGE, Guard.PUBLIC, body_bytes=4096),
     Route("portal.sign-in-callback", _PORTAL, b"/sign-in/callback", frozenset({b"GET"}), _PAGE, Guard.PUBLIC, body_bytes=0),
     Route("portal.signed-out", _PORTAL, b"/signed-out", READS, _PAGE, Guard.PUBLIC, body_bytes=0),
+    Route("portal.used-up", _PORTAL, b"/used-up", READS, _PAGE, Guard.PUBLIC, body_bytes=0),
     Route("portal.static", _PORTAL, b"/static/", READS, _PAGE, Guard.PUBLIC, subtree=True, body_bytes=0),
     Route("portal.favicon", _PORTAL, b"/favicon.ico", READS, _PAGE, Guard.PUBLIC, body_bytes=0),
     Route("portal.robots", _PORTAL, b"/robots.txt", READS, _PAGE, Guard.PUBLIC, body_bytes=0),

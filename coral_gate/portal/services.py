@@ -89,6 +89,7 @@ class PortalServices:
     What the pages need.
 
     :ivar sandboxes: those that a visitor may use.
+    :ivar portal: the portal's origin, e.g. `https://gate.localhost:8443`.
     :ivar issuer: what people sign in with, for the button.
     :ivar failing: names what the gate needs and cannot use now.
     :ivar local_issuer: answers below `/local-issuer/`; None where it is not configured.
@@ -97,6 +98,7 @@ class PortalServices:
     desk: FrontDesk
     sessions: SessionDesk
     sandboxes: Callable[[Visitor], Awaitable[Sequence[SandboxCard]]]
+    portal: str
     issuer: str
     local_issuer: LocalResponder | None = None
     failing: Callable[[], Collection[str]] = tuple

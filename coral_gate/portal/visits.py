@@ -15,7 +15,7 @@ from twisted.web.resource import IResource, Resource
 from twisted.web.server import NOT_DONE_YET, Request
 from twisted.web.template import flattenString
 
-from coral_gate.errors import Fault, SignInRefused
+from coral_gate.errors import Fault, NotPermitted, SignInRefused
 from coral_gate.model import sandbox_id
 from coral_gate.portal import pages as show
 from coral_gate.portal.forms import content_of, only_value, read_form
@@ -66,7 +66,10 @@ class Address(Resource):
             result = show.apology("You could not be signed in", "Try once more; if it happens again, ask your administrator.")
         except Fault as fault:
             request.setResponseCode(fault.status)
-            result = show.apology("That did not work", fault.sentence)
+            if _peer(request).sandbox is not None:
+                _say(request, fault.sentence)
+                return
+            result = show.apology("That did not work", fault.sentence, _peer(request).visitor)
         if not isinstance(result, Page):
             for cookie in result.cookies:
                 request.responseHeaders.addRawHeader(b"Set-Cookie", cookie)
@@ -82,6 +85,13 @@ class Address(Resource):
         if request.method != b"HEAD":
             request.write(content)
         request.finish()
+
+
+def _say(request: Request, sentence: str) -> None:
+    """Plain text: on a sandbox's origin a page of ours would load what is the sandbox's, and people should trust none there."""
+    request.setHeader(b"Content-Type", b"text/plain; charset=utf-8")
+    request.write(f"{sentence}\n".encode())
+    request.finish()
 
 
 def _failed(failure: Failure, request: Request) -> None:
@@ -134,6 +144,7 @@ class Visits:
             b"/sign-in/start": Address(POST=self.start, stays=True),
             b"/sign-in/callback": Address(GET=self.callback),
             b"/signed-out": Address(GET=self.signed_out),
+            b"/used-up": Address(GET=self.used_up),
             b"/.gate/enter": Address(GET=self.enter),
             b"/.gate/bye": Address(GET=self.bye),
         }
@@ -159,6 +170,10 @@ class Visits:
         """After signing out."""
         return show.signed_out()
 
+    async def used_up(self, request: Request) -> Page:
+        """After a link that was good once."""
+        return show.apology("This link is used up", "It is good once and for a moment. Begin once more at the portal.")
+
     # -- for a visitor -------------------------------------------------------------------------------------------------
 
     async def home(self, request: Request) -> Page:
@@ -175,12 +190,12 @@ class Visits:
         """End one of their sessions."""
         session = SessionId(read_form(request).get("session", ""))
         await self.services.sessions.end_other(_visitor(request), session, _peer(request).host)
-        return _Back("/sessions")
+        return Onwards("/sessions")
 
     async def end_others(self, request: Request) -> Journey:
         """End all but this one."""
         await self.services.sessions.end_others(_visitor(request), _peer(request).host)
-        return _Back("/sessions")
+        return Onwards("/sessions")
 
     async def sign_out(self, request: Request) -> Journey:
         """Out, by way of the sandboxes."""
@@ -203,28 +218,28 @@ class Visits:
 
     # -- on a sandbox's origin -----------------------------------------------------------------------------------------
 
-    async def enter(self, request: Request) -> Page | Journey:
+    async def enter(self, request: Request) -> Journey:
         """In, with a code."""
         peer = _peer(request)
         assert peer.sandbox is not None  # the route is on sandbox origins alone
         code = _query(request, "code").encode("ascii", "replace")
-        return await self.services.desk.enter(code, peer.sandbox, peer.cookie, peer.host) or _used_up(request)
+        return await self.services.desk.enter(code, peer.sandbox, peer.cookie, peer.host) or Onwards(
+            self.services.portal + "/used-up"
+        )
 
-    async def bye(self, request: Request) -> Page | Journey:
+    async def bye(self, request: Request) -> Journey:
         """Out, and on to the next."""
         sandbox = _peer(request).sandbox
         assert sandbox is not None  # the route is on sandbox origins alone
         rest, until, proof = (_query(request, name) for name in ("rest", "until", "proof"))
-        return self.services.desk.farewell(sandbox, rest, until, proof) or _used_up(request)
-
-
-def _used_up(request: Request) -> Page:
-    request.setResponseCode(403)
-    return show.apology("This link is used up", "Begin once more at the portal.")
+        journey = self.services.desk.farewell(sandbox, rest, until, proof)
+        if journey is None:
+            raise NotPermitted  # and nothing is cleared: any page can send a browser here
+        return journey
 
 
 @frozen
-class _Back:
+class Onwards:
     """To another page of the portal."""
 
     location: str

@@ -42,6 +42,7 @@ class TableTests(SynchronousTestCase):
                 "portal /sign-in/start",
                 "portal /signed-out",
                 "portal /static/",
+                "portal /used-up",
                 "sandbox /.gate/bye",
                 "sandbox /.gate/enter",
             ],
