@@ -4,6 +4,8 @@ The daemon as a user runs it: `twistd coral-gate --config FILE`, a process of it
 
 from __future__ import annotations
 
+import base64
+import hashlib
 import json
 import socket
 import sys
@@ -29,8 +31,8 @@ def free_port() -> int:
 
 
 def sandbox_name(number: int) -> str:
-    """The id of a test's sandbox."""
-    return "t" * 24 + "abcdefghijklmnopqrstuvwxyz234567"[number // 32] + "abcdefghijklmnopqrstuvwxyz234567"[number % 32]
+    """The id of a test's sandbox; no two are alike in more than a few characters."""
+    return base64.b32encode(hashlib.sha256(b"sandbox %d" % number).digest()).decode().lower()[:26]
 
 
 @define(eq=False)
