@@ -115,11 +115,11 @@ class SQLSessionStore:
 def _create(rows: Rows, session: Session, most: int) -> tuple[SessionId, ...]:
     if not rows.execute("SELECT 1 FROM users WHERE id = ? AND disabled = 0", (session.user,)):
         raise NotPermitted
-    others = rows.execute(f"{_TO_END} WHERE user_id = ? ORDER BY last_seen_at DESC, id DESC", (session.user,))
-    because = Because("limit", session.created_at)
-    ended = tuple(end_session(rows, row, because) for row in others[max(most - 1, 0) :])
     rows.execute(_INSERT, _columns(session))
-    return ended
+    others = f"{_TO_END} WHERE user_id = ? AND digest <> ? ORDER BY last_seen_at DESC, id DESC"
+    ending = rows.execute(others, (session.user, session.digest))[max(most - 1, 0) :]
+    because = Because("limit", session.created_at)
+    return tuple(end_session(rows, row, because) for row in ending)
 
 
 def _find(rows: Rows, digest: bytes) -> Session | None:
@@ -129,11 +129,11 @@ def _find(rows: Rows, digest: bytes) -> Session | None:
 def _create_child(rows: Rows, child: SandboxSession, most: int) -> bool:
     if not rows.execute("SELECT 1 FROM sessions WHERE digest = ? AND user_id = ?", (child.parent, child.user)):
         return False
-    siblings = "SELECT digest FROM sandbox_sessions WHERE parent = ? AND sandbox = ? ORDER BY created_at DESC, id DESC"
-    for row in rows.execute(siblings, (child.parent, child.sandbox))[max(most - 1, 0) :]:
-        rows.execute("DELETE FROM sandbox_sessions WHERE digest = ?", row)
     times = (microseconds(child.created_at), microseconds(child.last_seen_at))
     rows.execute(_INSERT_CHILD, (child.digest, child.id, child.parent, child.user, child.sandbox, *times))
+    siblings = "SELECT digest FROM sandbox_sessions WHERE parent = ? AND sandbox = ? AND digest <> ? ORDER BY created_at DESC, id DESC"
+    for row in rows.execute(siblings, (child.parent, child.sandbox, child.digest))[max(most - 1, 0) :]:
+        rows.execute("DELETE FROM sandbox_sessions WHERE digest = ?", row)
     return True
 
 
