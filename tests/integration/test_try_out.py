@@ -45,11 +45,11 @@ class Browser:
     port: int
     cookies: dict[str, dict[str, str]] = field(factory=dict)
 
-    def ask(self, url: str, method: str = "GET", form: dict[str, str] | None = None, **fields: str) -> Answer:
+    def ask(self, url: str, method: str = "GET", form: dict[str, str] | None = None, fields: dict[str, str] | None = None) -> Answer:
         """One request; a form is sent by the origin's own page."""
         parts = urlsplit(url)
         jar = self.cookies.setdefault(parts.netloc, {})
-        sent = {"Host": parts.netloc, "Accept": "text/html", **fields}
+        sent = {"Host": parts.netloc, "Accept": "text/html", **(fields or {})}
         if jar:
             sent["Cookie"] = "; ".join(f"{name}={value}" for name, value in jar.items())
         body = None
@@ -154,5 +154,5 @@ built_in = true
         for origin in (portal, mine):
             self.assertEqual(browser.cookies[urlsplit(origin).netloc], {})
         browser.cookies = kept  # a thief's copy
-        self.assertEqual(browser.ask(mine + "/echo", Accept="*/*").status, 401)
-        self.assertEqual(browser.ask(portal + "/sessions", Accept="*/*").status, 401)
+        self.assertEqual(browser.ask(mine + "/echo", fields={"Accept": "*/*"}).status, 401)
+        self.assertEqual(browser.ask(portal + "/sessions", fields={"Accept": "*/*"}).status, 401)
