@@ -260,7 +260,7 @@ def build_gateway(config: Config, reactor: Any) -> Gateway:
     state = State(config, reactor, __version__)
     how = signing_in(config, reactor, known=state.let_in_by_name)
     rooms = Rooms(config, reactor, static_driver(config, reactor), state.stores, state.audit, how, state.failing)
-    rooms.upkeep.keys = state.keep_keys
+    rooms.upkeep.keys, rooms.upkeep.tidy = state.keep_keys, state.tidy
     gateway = Gateway(rooms, state)
     certificates = _certificates(config) if any(listen.tls for listen in config.listeners) else None
     for listen in config.listeners:

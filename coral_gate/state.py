@@ -124,6 +124,11 @@ class State:
             reasons["keys"] = None if state.ready else state.why
         return {name: why for name, why in reasons.items() if why}
 
+    async def tidy(self) -> None:
+        """Empty the database's log of what was deleted; see `SQLiteDatabase.tidy`."""
+        if self._database.opened is not None:
+            await self._database.opened.tidy()
+
     async def keep_keys(self) -> None:
         """
         Look at the master key's source again, say what has changed, and bring users' keys under the current key.

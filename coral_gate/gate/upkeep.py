@@ -36,6 +36,7 @@ class Upkeep:
 
     :param clock: for the intervals; monotonic as far as the reactor's is.
     :param keys: what users' keys ask for now and then.
+    :param tidy: what the stores ask for after much was deleted.
     """
 
     revocations: IRevocationLog
@@ -44,6 +45,7 @@ class Upkeep:
     sandboxes: ISandboxStore
     clock: IReactorTime
     keys: Callable[[], Awaitable[None]] | None = None
+    tidy: Callable[[], Awaitable[None]] | None = None
     _seq: int = field(default=-1, init=False)
     _heard_at: float = field(default=0.0, init=False)
     _loops: list[LoopingCall] = field(factory=list, init=False)
@@ -104,6 +106,8 @@ class Upkeep:
         await self.sessions.store.purge(now)
         await self.handoffs.purge(now)
         await self.sandboxes.purge(now)
+        if self.tidy is not None:
+            await self.tidy()
 
     def _tolerating(self, work: Callable[[], Awaitable[None]]) -> Deferred[None]:
         return Deferred.fromCoroutine(self._tolerating_async(work))
