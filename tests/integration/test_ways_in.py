@@ -26,7 +26,7 @@ from tests.integration.test_try_out import Browser
 
 reactor: Any = _reactor  # it provides a dozen interfaces, and no type says which
 
-MINE, FOREIGN, UNKNOWN, OPEN = ("m" * 26, "f" * 26, "u" * 26, "z" * 26)
+MINE, SECOND, FOREIGN, UNKNOWN, OPEN = ("m" * 26, "n" * 26, "f" * 26, "u" * 26, "z" * 26)
 METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
 UPGRADE = ("Connection: Upgrade", "Upgrade: websocket", "Sec-WebSocket-Version: 13", "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==")
 VISIT = ("Accept: text/html,*/*", "Sec-Fetch-Site: none", "Sec-Fetch-Mode: navigate", "Sec-Fetch-Dest: document")
@@ -130,7 +130,7 @@ class WaysIn(TestCase):
     def _settings(self) -> str:
         app = f'app = {{ kind = "tcp", host = "127.0.0.1", port = {self.origin.ports[0]} }}'
         owner = 'owner = {{ issuer = "https://gate.localhost:@PORT@/local-issuer", subject = "{}" }}'
-        owned = [(MINE, owner.format("owner")), (FOREIGN, owner.format("somebody-else")), (OPEN, "open = true")]
+        owned = [(MINE, owner.format("owner")), (SECOND, owner.format("owner")), (FOREIGN, owner.format("somebody-else")), (OPEN, "open = true")]
         tables = [f'[[sandbox]]\nid = "{name}"\nname = "{name[0]}"\n{app}\n{whose}\n' for name, whose in owned]
         return "\n" + "".join(tables) + "[sign_in]\nbuilt_in = true\n"
 
@@ -384,7 +384,7 @@ class OracleTests(WaysIn):
         used = self._code(cookie)
         self.assertEqual(self._enter(mine, used, ours).value(b"location"), b"/")
         answers.append(self._enter(mine, used, ours))
-        answers.append(self._enter(self.gate.sandbox(FOREIGN), self._code(cookie), ours))
+        answers.append(self._enter(self.gate.sandbox(SECOND), self._code(cookie), ours))
         answers.append(self._enter(mine, self._code(cookie), ours[:-1] + "q"))
         spent = self._code(cookie)
         answers.append(self._enter(mine, spent))
