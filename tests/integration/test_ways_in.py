@@ -130,7 +130,8 @@ class WaysIn(TestCase):
     def _settings(self) -> str:
         app = f'app = {{ kind = "tcp", host = "127.0.0.1", port = {self.origin.ports[0]} }}'
         owner = 'owner = {{ issuer = "https://gate.localhost:@PORT@/local-issuer", subject = "{}" }}'
-        owned = [(MINE, owner.format("owner")), (SECOND, owner.format("owner")), (FOREIGN, owner.format("somebody-else")), (OPEN, "open = true")]
+        mine, others = owner.format("owner"), owner.format("somebody-else")
+        owned = [(MINE, mine), (SECOND, mine), (FOREIGN, others), (OPEN, "open = true")]
         tables = [f'[[sandbox]]\nid = "{name}"\nname = "{name[0]}"\n{app}\n{whose}\n' for name, whose in owned]
         return "\n" + "".join(tables) + "[sign_in]\nbuilt_in = true\n"
 
