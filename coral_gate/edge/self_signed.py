@@ -27,7 +27,7 @@ def self_signed(folder: Path, names: tuple[str, ...], now: datetime | None = Non
 
     A browser asks once whether to trust it; it proves nothing, and names outside `.localhost` are refused.
 
-    :param folder: made with mode 0700.
+    :param folder: made with mode 0700, and so is the one that it is in.
     :raises ValueError: a name is not below `.localhost`.
     :raises ConfigError: the folder cannot be written.
     """
@@ -37,7 +37,8 @@ def self_signed(folder: Path, names: tuple[str, ...], now: datetime | None = Non
     now = now or datetime.now(UTC)
     try:
         if not _serves(files, now):
-            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            folder.parent.mkdir(mode=0o700, parents=True, exist_ok=True)  # `parents` makes those in between without the mode
+            folder.mkdir(mode=0o700, exist_ok=True)
             _make(files, now)
     except OSError as e:
         why = f"The try-out's certificate cannot be kept here: {e.strerror}."

@@ -31,6 +31,11 @@ class SelfSignedTests(SynchronousTestCase):
         before = made.certificate.read_bytes()
         self.assertEqual(self_signed(self.folder, NAMES).certificate.read_bytes(), before)
 
+    def test_state_folder(self) -> None:
+        """The state folder that it makes on the way is for the daemon's user alone, as the daemon then wants it."""
+        self_signed(self.folder, NAMES)
+        self.assertEqual(stat.S_IMODE(self.folder.parent.stat().st_mode), 0o700)
+
     def test_renewed(self) -> None:
         """It is made anew before it ends, for other names, and where it is damaged."""
         first = self_signed(self.folder, NAMES).certificate.read_bytes()
