@@ -134,6 +134,7 @@ class Exchange:
     def upstream_lost(self, fault: Fault, stale: bool) -> None:
         """See `upstream.Exchange`."""
         self._upstream = None
+        self._front.unhold_for_full()
         if stale and not self._retried and self._head.method in _RETRIED and not self._head.has_content:
             self._retried = True  # it closed while idle, and this method may be sent again (RFC 9110 §9.2.2)
             self._open(fresh=True)
