@@ -164,7 +164,7 @@ class Machine:
         """One more browser."""
         if len(self.browsers) < 4:
             connection, wire = self.bench.browser()
-            connection.asker.serial = 1  # one session's, so that all take the same streams
+            connection.asker.serial = self.random.choice([1, 1, 2])  # some are of one session, and take the same streams
             self.browsers.append(Browser(connection, wire))
 
     def ask(self) -> None:
@@ -291,7 +291,12 @@ class Machine:
             more = b""
             if not sandbox.answers:
                 more, sandbox.more = sandbox.more, b""
-            sandbox.protocol.dataReceived(octets + more)
+            first = self.random.choice([0, len(octets) - 1])
+            sandbox.protocol.dataReceived(octets[:first]) if first else None
+            if self.maybe(0.1):
+                self.fill_or_drain()  # in the middle of a read
+            if not sandbox.wire.aborted:
+                sandbox.protocol.dataReceived(octets[first:] + more)
             assert not more or sandbox.wire.aborted, "kept though it says more than it was asked"
 
     def sandbox_fills_or_drains(self) -> None:
