@@ -176,6 +176,12 @@ class Rooms:
                 await self.audit.record(UserChanged(user=who, change="allowed", to=Role.ADMINISTRATOR.value))
                 await self.stores.users.allow(AsGate(Capacity.SIGN_IN), who, Role.ADMINISTRATOR, datetime.now(UTC))
 
+    async def leave(self) -> None:
+        """Take no further request at any door; returns when the last connection is closed."""
+        leaving = [door.leave() for door in self.doors]  # all of them at once: one that is busy keeps no other from it
+        for left in leaving:
+            await left
+
     def cut(self) -> None:
         """Close every connection that is still open."""
         for door in self.doors:
@@ -234,8 +240,7 @@ class Gateway(MultiService):
         rooms = self.rooms
         await stopped
         limit = rooms.reactor.callLater(rooms.config.deadlines.stop_s, rooms.cut)
-        for door in rooms.doors:
-            await door.leave()
+        await rooms.leave()
         if limit.active():
             limit.cancel()
         rooms.pool.close()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from twisted.internet.defer import Deferred
+from twisted.internet.error import ConnectionDone
 from twisted.internet.testing import MemoryReactorClock
 from twisted.trial.unittest import SynchronousTestCase
 
@@ -12,7 +14,7 @@ from coral_gate.identity.configured import NoProvider, SigningIn
 from coral_gate.model import ChannelKind, Role, UserId
 from coral_gate.records import AsGate, Capacity, User
 from coral_gate.stores.providers import memory_stores
-from tests.edge.bench import SANDBOX, TestDriver, TestLink, Wire, get
+from tests.edge.bench import SANDBOX, TestDriver, TestLink, Wire, get, lose
 from tests.gate.stage import START, now
 
 CONFIG = f"""
@@ -99,3 +101,19 @@ class FactoryTests(SynchronousTestCase):
         self.assertEqual((refused.type, refused.who, refused.reason), ("request.refused", who, "method-not-allowed"))
         self.audit.flush()
         self.assertEqual(self.audit.types().count("request.refused"), 2)
+
+    def test_leave(self) -> None:
+        """Every door leaves at once: while one still serves a request, what is idle at the others is closed already."""
+        wires, connections = [Wire(), Wire()], []
+        for wire in wires:
+            connection = self.rooms.factory(ChannelKind.HTTP).buildProtocol(wire.getPeer())
+            assert connection is not None
+            connection.makeConnection(wire)
+            connections.append(connection)
+        connections[0].dataReceived(get())
+        left = Deferred.fromCoroutine(self.rooms.leave())
+        self.assertEqual([wire.closed for wire in wires], [False, True])
+        self.link.protocols[0].dataReceived(OK)
+        for connection in connections:
+            lose(connection, ConnectionDone())
+        self.successResultOf(left)
