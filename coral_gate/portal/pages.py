@@ -9,6 +9,7 @@ from datetime import datetime
 
 from twisted.web.template import Element, Tag, TagLoader, renderer, tags
 
+from coral_gate.portal.browsers import browser_name
 from coral_gate.portal.services import SandboxCard
 from coral_gate.records import Session
 from coral_gate.visitor import Visitor
@@ -22,14 +23,16 @@ class Page(Element):
     :param main: the main part.
     :param visitor: who is signed in; every page then shows it, and the way out.
     :param goes_to: where a browser that shows this page goes on to by itself.
+    :param middle: it says one thing, in the middle of the window.
     """
 
-    def __init__(self, title: str, *main: Tag, visitor: Visitor | None = None, goes_to: str = "") -> None:
+    def __init__(self, title: str, *main: Tag, visitor: Visitor | None = None, goes_to: str = "", middle: bool = False) -> None:
         super().__init__(loader=TagLoader(_LAYOUT))
         self._title = title
         self._main = main
         self._visitor = visitor
         self._goes_to = goes_to
+        self._middle = middle
 
     @renderer
     def title(self, request: object, tag: Tag) -> Tag:
@@ -44,7 +47,7 @@ class Page(Element):
     @renderer
     def main(self, request: object, tag: Tag) -> Tag:
         """The main part."""
-        return tag(*self._main)
+        return tag(*self._main, class_="middle") if self._middle else tag(*self._main)
 
     @renderer
     def account(self, request: object, tag: Tag) -> Tag | str:
@@ -54,7 +57,7 @@ class Page(Element):
         return tag(
             tags.span(shown_name(self._visitor), class_="who"),
             tags.a("Sessions", href="/sessions"),
-            _button("/sign-out", "Sign out", "quiet"),
+            _button("/sign-out", "Sign out"),
         )
 
 
@@ -63,9 +66,15 @@ def shown_name(visitor: Visitor) -> str:
     return visitor.name or visitor.email or visitor.who.sub
 
 
-def _button(action: str, text: str, kind: str, *hidden: tuple[str, str]) -> Tag:
+def _button(action: str, *text: str | Tag, hidden: tuple[tuple[str, str], ...] = (), primary: bool = False) -> Tag:
     fields = [tags.input(type="hidden", name=name, value=value) for name, value in hidden]
-    return tags.form(*fields, tags.button(text, type="submit", class_=kind), method="post", action=action)
+    button = tags.button(*text, type="submit", class_="primary") if primary else tags.button(*text, type="submit")
+    return tags.form(*fields, button, method="post", action=action)
+
+
+def _unseen(text: str) -> Tag:
+    """For those who hear the page: which of several alike it is."""
+    return tags.span(text, class_="unseen")
 
 
 _LAYOUT = tags.html(
@@ -101,9 +110,10 @@ def sign_in(issuer: str, next_path: str) -> Page:
         tags.div(
             tags.h1("Your agents live behind this gate"),
             tags.p("Each person's agent runs in a machine of its own, which nothing can reach but through here."),
-            _button("/sign-in/start", f"Sign in with {issuer}", "primary", ("next", next_path)),
+            _button("/sign-in/start", f"Sign in with {issuer}", hidden=(("next", next_path),), primary=True),
             class_="card",
         ),
+        middle=True,
     )
 
 
@@ -114,11 +124,10 @@ def home(visitor: Visitor, sandboxes: Sequence[SandboxCard]) -> Page:
 
 
 def _card(sandbox: SandboxCard) -> Tag:
-    return tags.div(
-        tags.h2(sandbox.name),
-        tags.p(tags.a("Open", href=sandbox.url + "/", target="_blank", rel="noopener noreferrer", class_="primary")),
-        class_="card",
-    )
+    apart = {"target": "_blank", "rel": "noopener noreferrer"}
+    way_in = tags.a("Open", _unseen(f" {sandbox.name}"), href=sandbox.url + "/", class_="primary", **apart)
+    badge = tags.span(sandbox.name[:1].upper(), class_="badge", **{"aria-hidden": "true"})
+    return tags.div(badge, tags.h2(sandbox.name), way_in, class_="card row")
 
 
 def _empty() -> Tag:
@@ -132,35 +141,22 @@ def _empty() -> Tag:
 def sessions(visitor: Visitor, living: Sequence[Session]) -> Page:
     """A visitor's sessions, each with a way to end it."""
     rows = [_session_row(session, session.id == visitor.session) for session in living]
-    others = [_button("/sessions/end-others", "End all others", "quiet")] if len(living) > 1 else []
-    return Page(
-        "Sessions",
-        tags.h1("Where you are signed in"),
-        tags.div(
-            tags.table(
-                tags.thead(tags.tr(*(tags.th(text, scope="col") for text in ("Browser", "Address", "Signed in", "Last used", "")))),
-                tags.tbody(*rows),
-            ),
-            *others,
-            class_="card wide",
-        ),
-        visitor=visitor,
-    )
+    others = [tags.p(_button("/sessions/end-others", "End all others"), class_="below")] if len(living) > 1 else []
+    listed = tags.div(tags.ul(*rows, class_="plain"), class_="card")
+    return Page("Sessions", tags.h1("Where you are signed in"), listed, *others, visitor=visitor)
 
 
 def _session_row(session: Session, this: bool) -> Tag:
-    way_out = tags.strong("This browser") if this else _button("/sessions/end", "End", "quiet", ("session", session.id))
-    return tags.tr(
-        tags.td(session.label.agent or "Unknown"),
-        tags.td(session.label.address or "unknown"),
-        tags.td(_when(session.created_at)),
-        tags.td(_when(session.last_seen_at)),
-        tags.td(way_out),
-    )
+    name = browser_name(session.label.agent)
+    end = _button("/sessions/end", "End", _unseen(f" the session of {name}"), hidden=(("session", session.id),))
+    where = session.label.address or "an unknown address"
+    told = (("From ", where), ("Signed in ", _when(session.created_at)), ("Last used ", _when(session.last_seen_at)))
+    lines = [tags.p(*line, class_="soft") for line in told]
+    return tags.li(tags.div(tags.h2(name), *lines), tags.span("This browser", class_="here") if this else end, class_="row")
 
 
 def _when(at: datetime) -> Tag:
-    return tags.time(f"{at:%Y-%m-%d %H:%M} UTC", datetime=f"{at:%Y-%m-%dT%H:%M:%SZ}")
+    return tags.time(f"{at.day} {at:%b %Y, %H:%M} UTC", datetime=f"{at:%Y-%m-%dT%H:%M:%SZ}")
 
 
 def signed_out() -> Page:
@@ -170,9 +166,10 @@ def signed_out() -> Page:
         tags.div(
             tags.h1("You are signed out"),
             tags.p("What your sandboxes kept in this browser has been cleared."),
-            tags.p(tags.a("Sign in again", href="/sign-in", class_="primary")),
+            tags.a("Sign in again", href="/sign-in", class_="primary"),
             class_="card",
         ),
+        middle=True,
     )
 
 
@@ -184,10 +181,10 @@ def on_the_way(location: str) -> Page:
     issuer's own redirects lead is its business.
     """
     link = tags.p(tags.a("Go on", href=location))
-    return Page("One moment", tags.div(tags.h1("One moment…"), link, class_="card"), goes_to=location)
+    return Page("One moment", tags.div(tags.h1("One moment…"), link, class_="card"), goes_to=location, middle=True)
 
 
 def apology(title: str, sentence: str, visitor: Visitor | None = None) -> Page:
     """Something is not possible, with a way back."""
-    back = tags.p(tags.a("Back to the start", href="/", class_="primary"))
-    return Page(title, tags.div(tags.h1(title), tags.p(sentence), back, class_="card"), visitor=visitor)
+    back = tags.a("Back to the start", href="/", class_="primary")
+    return Page(title, tags.div(tags.h1(title), tags.p(sentence), back, class_="card"), visitor=visitor, middle=True)
