@@ -94,6 +94,14 @@ class NotPermitted(ClientFault):
     sentence = "You may not do this."
 
 
+class TicketRefused(ClientFault):
+    """A ticket opens nothing here; it is spent. All refusals look alike to whoever brought it."""
+
+    status = 403
+    close_code = 4403
+    sentence = "This connection has to be opened anew."
+
+
 class Conflict(ClientFault):
     """What is asked for does not fit what is stored; nothing was changed (RFC 9110 §15.5.10)."""
 
@@ -142,6 +150,12 @@ class UpstreamTooSlow(UpstreamFault):
 
 class AnswerTooLarge(UpstreamFault):
     """A service's answer is larger than what was asked for may be; it was cut off."""
+
+
+class DriverFault(UpstreamFault):
+    """A sandbox could not be made, started or stopped; `str()` says why in a sentence for operators, without a secret."""
+
+    sentence = "The sandbox does not start."
 
 
 class GateFault(Fault):

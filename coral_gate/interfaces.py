@@ -12,13 +12,15 @@ from typing import TYPE_CHECKING
 from zope.interface import Attribute, Interface
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
     from datetime import datetime
 
     from twisted.internet.interfaces import IProtocol, IProtocolFactory
 
     from coral_gate.audit.event import Event, Refusal
     from coral_gate.model import (
+        ChannelKind,
+        Condition,
         HTTPAnswer,
         Identity,
         KeyPurpose,
@@ -42,9 +44,11 @@ if TYPE_CHECKING:
         SandboxSession,
         Session,
         SessionId,
+        Ticket,
         User,
         UserRowId,
     )
+    from coral_gate.visitor import OpenStream, Visitor
 
 # -- sandboxes ---------------------------------------------------------------------------------------------------------
 
@@ -66,10 +70,40 @@ class ILink(Interface):
 
 
 class ISandboxDriver(Interface):
-    """Makes sandboxes, and reaches their services."""
+    """
+    Makes sandboxes, and reaches their services.
+
+    Each method may be called again after it was cut short, and then finishes what was begun. Who may call is settled before.
+    """
+
+    word = Attribute("str: its name in `Sandbox.driver` and in the configuration (`static`, `local`, ...).")
 
     def link(sandbox: SandboxId, service: ServiceName) -> ILink | None:
         """The link to a service, or None where the sandbox or the service is not known here."""
+
+    def condition(sandbox: SandboxId) -> Condition:
+        """How a sandbox is, as last seen; cheap, for pages and lists. `UNKNOWN` where it is not known here."""
+
+    async def provide(sandbox: SandboxId, origin: str, credentials: Mapping[ServiceName, Secret]) -> None:
+        """
+        Make a sandbox, or tell the one that is there its present credentials; a running one takes them over without a restart.
+
+        :param origin: the sandbox's own web origin, e.g. `https://<id>.sandboxes.example`.
+        :raises DriverFault: it could not be made; the sentence says why, and what was begun may be tried again or destroyed.
+        """
+
+    async def start(sandbox: SandboxId) -> None:
+        """
+        Start a sandbox; returns when its app answers. One that runs already is left as it is.
+
+        :raises DriverFault: it did not come up; the sentence says why.
+        """
+
+    async def stop(sandbox: SandboxId) -> None:
+        """Stop a sandbox gracefully, then by force; returns when nothing of it runs. A stopped one is left as it is."""
+
+    async def destroy(sandbox: SandboxId) -> None:
+        """Stop a sandbox and delete all that is kept of it; nothing happens where there is none."""
 
 
 # -- stores ------------------------------------------------------------------------------------------------------------
@@ -193,6 +227,19 @@ class IHandoffStore(Interface):
         """Delete codes that are too old; returns how many."""
 
 
+class ITicketStore(Interface):
+    """Tickets until they are taken or too old."""
+
+    async def put(ticket: Ticket) -> bool:
+        """Keep a ticket until it is taken or too old; False, and nothing kept, where its session is not one of its user."""
+
+    async def take(digest: bytes, now: datetime) -> Ticket | None:
+        """Take a ticket out, spent whatever is judged about it later: of any number of takers one gets it. None if too old."""
+
+    async def purge(now: datetime) -> int:
+        """Delete tickets that are too old; returns how many."""
+
+
 class ISandboxStore(Interface):
     """Whose sandbox is whose, and the tombstones of those destroyed."""
 
@@ -236,6 +283,46 @@ class IRevocationLog(Interface):
         Forget revocations from before a time, but never the last one; returns how many.
 
         Keep them for longer than any node may be away.
+        """
+
+
+# -- channels ----------------------------------------------------------------------------------------------------------
+
+
+class ITicketValidator(Interface):
+    """Says whether the ticket that a browser brings opens what it wants to open."""
+
+    async def spend(token: bytes | None, visitor: Visitor, sandbox: SandboxId, channel: ChannelKind, origin: bytes, address: str) -> None:
+        """
+        Spend a ticket: it is taken out first and judged then, so that one that is refused is spent too.
+
+        :param token: as the browser sent it; None where it sent none.
+        :param origin: the Origin field of the upgrade.
+        :raises TicketRefused: it is not one, was spent, is too old, or is for another session, sandbox, channel or origin; all alike.
+        :raises Unavailable: the store or the audit log cannot say; nothing may be opened.
+        """
+
+
+class IStreams(Interface):
+    """Every stream that is open, until it ends; who loses a right loses their streams."""
+
+    async def open(visitor: Visitor, sandbox: SandboxId, channel: ChannelKind, address: str, cut: Callable[[int, str], None]) -> OpenStream:
+        """
+        Enter a stream; recorded before this returns.
+
+        :param visitor: whose session it hangs on.
+        :param cut: called at most once with a WebSocket close code and a reason for the person; end the stream then, and say
+            so with `closed`, also if it is called before anything was opened.
+        :raises TooMany: this session or sandbox has as many streams as it may.
+        :raises NotPermitted: the session has ended meanwhile.
+        :raises AuditUnavailable: it could not be recorded; open nothing.
+        """
+
+    def closed(stream: OpenStream, code: int) -> None:
+        """
+        Take a stream out. Nothing happens where it is out already.
+
+        :param code: the close code that the browser was given.
         """
 
 

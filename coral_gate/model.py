@@ -49,12 +49,45 @@ class ChannelKind(enum.Enum):
     DESKTOP = "desktop"
 
 
+class CloseCode(enum.IntEnum):
+    """Why the gate itself closes a WebSocket (RFC 6455 §7.4.2: 4000-4999 are for applications); the reason says it in words."""
+
+    SESSION_ENDED = 4401
+    FORBIDDEN = 4403
+    SANDBOX_GONE = 4404
+    DEADLINE = 4408
+    DRAINING = 4409
+
+
 class ServiceName(enum.Enum):
     """A service inside a sandbox that a link can reach."""
 
     APP = "app"
     SSH = "ssh"
     VNC = "vnc"
+
+
+class SandboxState(enum.Enum):
+    """What a sandbox is doing, as far as its driver knows."""
+
+    RUNNING = "running"
+    STARTING = "starting"
+    STOPPING = "stopping"
+    STOPPED = "stopped"
+    FAILED = "failed"
+    UNKNOWN = "unknown"
+
+
+@frozen
+class Condition:
+    """
+    How a sandbox is.
+
+    :ivar why: a sentence for its owner; empty where the state says it all. It names no address, no path and no secret.
+    """
+
+    state: SandboxState
+    why: str = ""
 
 
 class Role(enum.Enum):

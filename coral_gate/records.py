@@ -261,6 +261,29 @@ class Sandbox:
     destroyed_at: datetime | None = field(validator=checks.maybe_utc, default=None)
 
 
+# -- tickets -----------------------------------------------------------------------------------------------------------
+
+
+@frozen
+class Ticket:
+    """
+    The right to open one channel to one sandbox once.
+
+    :ivar digest: HMAC-SHA-256 of the token under the pepper.
+    :ivar session: the digest of the session that it was issued to.
+    :ivar channel: the word of a `model.ChannelKind`.
+    :ivar origin: the serialised origin whose page may use it, e.g. `https://gate.example`.
+    """
+
+    digest: bytes = field(validator=checks.digest, repr=False)
+    user: UserRowId = field(validator=checks.row_id)
+    session: bytes = field(validator=checks.digest, repr=False)
+    sandbox: SandboxId = field(validator=checks.sandbox)
+    channel: str = field(validator=checks.word)
+    origin: str = field(validator=checks.Text(300, least=1))
+    expires_at: datetime = field(validator=checks.utc)
+
+
 # -- revocations -------------------------------------------------------------------------------------------------------
 
 _REASON = checks.Text(200, least=1)

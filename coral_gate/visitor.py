@@ -4,7 +4,9 @@ Who asks, once that is known: a person in one browser.
 
 from __future__ import annotations
 
-from coral_gate.model import SandboxId, UserId
+from collections.abc import Callable
+
+from coral_gate.model import ChannelKind, SandboxId, UserId
 from coral_gate.records import Session, SessionId, User, UserRowId
 
 
@@ -68,3 +70,34 @@ class Guest:
     def lives(self, now: float) -> bool:
         """Whether neither it nor its parent has ended or run out."""
         return not self.over and self.visitor.lives(now)
+
+
+class OpenStream:
+    """
+    A stream, as the registry of streams knows it.
+
+    :ivar label: names it in lists, logs and audit; gives no right.
+    :ivar visitor: whose session it hangs on; replaced by the registry when it has asked the store anew.
+    :ivar opened_at: seconds on the clock that no step moves.
+    :ivar sent_bytes: what went to the browser; `received_bytes` what came from it. The channel counts them.
+    :ivar active_at: when the person last did something on it, on the same clock; the channel writes it, and the session does
+        not run idle meanwhile. That a stream is open is no activity.
+    """
+
+    __slots__ = ("active_at", "address", "channel", "cut", "label", "opened_at", "received_bytes", "sandbox", "sent_bytes", "visitor")
+
+    def __init__(
+        self, label: str, visitor: Visitor, sandbox: SandboxId, channel: ChannelKind, address: str, opened_at: float,
+        cut: Callable[[int, str], None],
+    ) -> None:  # fmt: skip
+        self.label = label
+        self.visitor = visitor
+        self.sandbox = sandbox
+        self.channel = channel
+        self.address = address
+        self.opened_at = self.active_at = opened_at
+        self.cut = cut
+        self.sent_bytes = self.received_bytes = 0
+
+    def __repr__(self) -> str:
+        return f"<OpenStream {self.label}>"

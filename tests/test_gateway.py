@@ -14,7 +14,7 @@ from coral_gate.identity.configured import NoProvider, SigningIn
 from coral_gate.model import ChannelKind, Role, UserId
 from coral_gate.records import AsGate, Capacity, User
 from coral_gate.stores.providers import memory_stores
-from tests.edge.bench import SANDBOX, TestDriver, TestLink, Wire, get, lose
+from tests.edge.bench import SANDBOX, TestLink, Wire, get, lose, one_sandbox
 from tests.gate.stage import START, now
 
 CONFIG = f"""
@@ -45,7 +45,7 @@ class FactoryTests(SynchronousTestCase):
         self.link = TestLink()
         self.audit = MemorySink()
         self.rooms = Rooms(
-            parse(CONFIG, "test"), self.reactor, TestDriver(self.link), memory_stores(), self.audit, SigningIn(NoProvider(), "nobody")
+            parse(CONFIG, "test"), self.reactor, one_sandbox(self.link), memory_stores(), self.audit, SigningIn(NoProvider(), "nobody")
         )
         self.rooms.site.doStart()
         self.addCleanup(self.rooms.site.doStop)

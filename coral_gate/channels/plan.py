@@ -4,7 +4,7 @@ What a channel asks the edge to do for one allowed request: which stream, which 
 
 from __future__ import annotations
 
-from collections.abc import Hashable
+from collections.abc import Callable, Hashable
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
@@ -35,6 +35,80 @@ class Plan:
         self.pool = pool
         self.lines = lines
         self.body_bytes = body_bytes
+
+
+class Browser(Protocol):
+    """A browser's connection once it is a stream: what a channel may do with it."""
+
+    asker: Asker
+
+    def send(self, octets: bytes) -> None:
+        """Send; `Stream.full` says when there is enough under way."""
+
+    def pause(self) -> None:
+        """Read no more of what the browser sends."""
+
+    def resume(self) -> None:
+        """Read again."""
+
+    def wake_in(self, seconds: float) -> None:
+        """Call `Stream.woken` once, in so many seconds or up to half a second later; a later call replaces this one."""
+
+    def finish(self) -> None:
+        """Send what is left, then close; nothing more is read."""
+
+    def abort(self) -> None:
+        """Close at once."""
+
+
+class Stream(Protocol):
+    """What a channel does with a browser's connection after 101."""
+
+    def received(self, data: bytes) -> None:
+        """Bytes of the browser."""
+
+    def full(self) -> None:
+        """The browser does not take what it is sent: send no more for now."""
+
+    def drained(self) -> None:
+        """It takes again."""
+
+    def lost(self) -> None:
+        """The browser is gone. Also called after `finish` and `abort`; the last call of all."""
+
+    def woken(self) -> None:
+        """The time that was asked for has passed."""
+
+    def leave(self) -> None:
+        """The daemon is stopping: say so to the browser and close."""
+
+
+class Opened:
+    """
+    A stream that can begin.
+
+    :ivar switching: the 101 answer, whole.
+    :ivar start: called once the answer is sent, with the connection; gives what it is used for.
+    :ivar discard: called in its place where the browser has gone meanwhile.
+    """
+
+    __slots__ = ("discard", "start", "switching")
+
+    def __init__(self, switching: bytes, start: Callable[[Browser], Stream], discard: Callable[[], None]) -> None:
+        self.switching = switching
+        self.start = start
+        self.discard = discard
+
+
+class Upgrading(Protocol):
+    """A channel that takes over a connection (RFC 9110 §7.8)."""
+
+    async def open(self, head: RequestHead, allowed: Allowed, asker: Asker) -> Opened:
+        """
+        Do all that has to be done before 101; where this is cancelled, nothing stays open.
+
+        :raises Fault: it cannot be opened; the browser is told over HTTP.
+        """
 
 
 class Forwarding(Protocol):

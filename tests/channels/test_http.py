@@ -11,7 +11,7 @@ from coral_gate.channels.http import SANDBOX_FIELDS, HTTPChannel
 from coral_gate.errors import UpstreamFault, UpstreamUnreachable
 from coral_gate.http1.head import HeadLimits, read_request, read_response
 from coral_gate.model import Allowed, Asker, ChannelKind, SandboxId
-from tests.edge.bench import SANDBOX, TestDriver, TestLink
+from tests.edge.bench import SANDBOX, TestLink, one_sandbox
 
 AUTHORITY = b"a" * 26 + b".sbx.localhost:8443"
 SECRET = b"s3cr3t-session-token"
@@ -77,7 +77,7 @@ class PlanTests(SynchronousTestCase):
     """What goes to the sandbox."""
 
     def setUp(self) -> None:
-        self.channel = HTTPChannel(TestDriver(TestLink()), 1000)
+        self.channel = HTTPChannel(one_sandbox(TestLink()), 1000)
 
     def lines(self, *fields: bytes) -> bytes:
         """The head for the sandbox."""
@@ -122,7 +122,7 @@ class AnswerTests(SynchronousTestCase):
     def answer(self, *fields: bytes, first: bytes = b"HTTP/1.1 200 OK") -> bytes:
         """The head for the browser."""
         head = read_response(b"\r\n".join([first, *fields]), HeadLimits())
-        return b"\r\n".join(HTTPChannel(TestDriver(TestLink()), 0).answer(head, allowed()))
+        return b"\r\n".join(HTTPChannel(one_sandbox(TestLink()), 0).answer(head, allowed()))
 
     def test_own_words(self) -> None:
         """The phrase is the standard one, what would weaken the origin is gone, and the gate's own fields stand beside the sandbox's."""

@@ -28,8 +28,9 @@ from coral_gate.gate.origins import Origins
 from coral_gate.gate.routes import RouteTable
 from coral_gate.gate.sessions import Sessions
 from coral_gate.http1.head import HeadLimits
-from coral_gate.interfaces import ILink, ISandboxDriver
+from coral_gate.interfaces import ILink
 from coral_gate.model import Asker, ChannelKind, SandboxId, ServiceName
+from coral_gate.sandboxes.memory_driver import MemoryDriver
 from tests.gate.stage import memory_sessions, no_tombstones
 
 SANDBOX = SandboxId("a" * 26)
@@ -131,16 +132,9 @@ class TestLink:
         opening.callback(self.open(factory))
 
 
-@implementer(ISandboxDriver)
-@define
-class TestDriver:
-    """One sandbox."""
-
-    app: TestLink
-
-    def link(self, sandbox: SandboxId, service: ServiceName) -> TestLink | None:
-        """Its app."""
-        return self.app if sandbox == SANDBOX else None
+def one_sandbox(app: TestLink) -> MemoryDriver:
+    """A driver of one sandbox."""
+    return MemoryDriver({SANDBOX: {ServiceName.APP: app}})
 
 
 @define(eq=False)
@@ -165,7 +159,7 @@ class Bench:
         origins = Origins("gate.localhost:8443", "sbx.localhost:8443")
         self.door = Door(
             judge=Judge(origins, RouteTable(), self.sessions, no_tombstones(), frozenset({ChannelKind.HTTP}), frozenset({SANDBOX})),
-            channels={ChannelKind.HTTP: HTTPChannel(TestDriver(self.link), self.limits.body_bytes)},
+            channels={ChannelKind.HTTP: HTTPChannel(one_sandbox(self.link), self.limits.body_bytes)},
             pool=UpstreamPool(deadlines, self.limits),
             deadlines=deadlines,
             caps=ConnectionCaps(self.limits.connections, self.limits.connections_per_address),
