@@ -433,6 +433,9 @@ class ICredentials(Interface):
         :raises Unavailable: the opening could not be recorded, and did not happen.
         """
 
+    def kept(owner: UserId, sandbox: SandboxId, service: ServiceName) -> Secret | None:
+        """What `open` gave less than a minute ago and nothing has dropped since, or None: then call `open`."""
+
     def drop(sandbox: SandboxId) -> None:
         """Forget what was opened for a sandbox; call it when it is locked or destroyed, or another node changed its credential."""
 

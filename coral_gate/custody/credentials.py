@@ -80,6 +80,10 @@ class CredentialVault:
             raise KeysUnavailable
         return await self._opened.get((owner, sandbox, service), lambda: self._open(owner, sandbox, service))
 
+    def kept(self, owner: UserId, sandbox: SandboxId, service: ServiceName) -> Secret | None:
+        """See `ICredentials.kept`."""
+        return self._opened.kept((owner, sandbox, service)) if self._keyring.state().ready else None
+
     def drop(self, sandbox: SandboxId) -> None:
         """See `ICredentials.drop`."""
         self._opened.drop(sandbox)

@@ -32,6 +32,10 @@ class MemoryCredentials:
         """See `ICredentials.open`."""
         return self._secrets.get((owner, sandbox, service))
 
+    def kept(self, owner: UserId, sandbox: SandboxId, service: ServiceName) -> Secret | None:
+        """See `ICredentials.kept`."""
+        return self._secrets.get((owner, sandbox, service))
+
     def drop(self, sandbox: SandboxId) -> None:
         """See `ICredentials.drop`."""
         self.dropped.append(sandbox)
@@ -53,6 +57,10 @@ class RefusingCredentials:
         :raises KeysUnavailable: always.
         """
         raise KeysUnavailable
+
+    def kept(self, owner: UserId, sandbox: SandboxId, service: ServiceName) -> Secret | None:
+        """Nothing is kept."""
+        return None
 
     def drop(self, sandbox: SandboxId) -> None:
         """There is nothing to drop."""

@@ -59,6 +59,10 @@ class OpenedSecrets:
             if not lock.locked:
                 self._locks.pop(place, None)
 
+    def kept(self, place: Place) -> Secret | None:
+        """What is kept for a place and still fresh, or None."""
+        return self._fresh(place)
+
     def drop(self, sandbox: SandboxId) -> None:
         """Forget what was opened, or is being opened, for a sandbox."""
         for place in [place for place in {*self._kept, *self._opening} if place[1] == sandbox]:
