@@ -10,7 +10,7 @@ from typing import Protocol
 from attrs import Factory, define, field
 from twisted.internet.defer import Deferred
 
-from coral_gate.channels.plan import Forwarding
+from coral_gate.channels.plan import Forwarding, Upgrading
 from coral_gate.config.sections.deadlines import DeadlinesConfig
 from coral_gate.edge.connection import Wait
 from coral_gate.edge.deadlines import Deadlines, ticks
@@ -49,6 +49,7 @@ class Door:
 
     :ivar judge: decides on each request.
     :ivar channels: what serves allowed ones.
+    :ivar upgrading: what takes over the connection of an allowed one.
     :ivar refused: called with a word and who asked, for each refusal and each deadline that passed.
     :ivar open: the connections that are open now.
     :ivar leaving: the daemon is stopping: no connection is kept for another request.
@@ -62,6 +63,7 @@ class Door:
     head_limits: HeadLimits
     times: DeadlinesConfig
     refused: Callable[[str, Asker], None]
+    upgrading: Mapping[ChannelKind, Upgrading] = field(factory=dict)
     counters: Counters = Factory(Counters)
     open: set[Leaving] = field(factory=set, repr=False)
     leaving: bool = False

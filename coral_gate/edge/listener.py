@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import itertools
 import secrets
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 
 from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.interfaces import IAddress, IHandshakeListener, IPushProducer
@@ -20,6 +20,7 @@ from coral_gate.edge.connection import HOLD_ANY, HOLD_DECISION, HOLD_FULL, HOLD_
 from coral_gate.edge.door import Door
 from coral_gate.edge.exchange import Exchange
 from coral_gate.edge.limits import address_text
+from coral_gate.edge.upgrade import Upgrade
 from coral_gate.errors import Fault, TooSlow, Unavailable, UpstreamTooSlow
 from coral_gate.gate.judge import Decision, Later
 from coral_gate.gate.policy import Redirect, Refusal
@@ -29,6 +30,12 @@ from coral_gate.http1.rules import RefusedRequest
 from coral_gate.model import Allowed, Asker
 
 _serials = itertools.count(1)
+
+
+def _drop(data: bytes) -> None:
+    """What comes after a stream has ended."""
+
+
 _RUN = secrets.token_hex(4)
 
 
@@ -46,7 +53,7 @@ class FrontConnection(HeldConnection):
         self._server_name: bytes | None = None
         self._buffer = b""
         self._stash: Piece = b""
-        self._exchange: Exchange | None = None
+        self._exchange: Exchange | Upgrade | None = None
         self._decision: Deferred[Decision] | None = None
         self._reading = False
         self._deciding = False
@@ -198,6 +205,11 @@ class FrontConnection(HeldConnection):
     def _decided(self, decision: Decision, head: RequestHead, rest: Piece) -> None:
         door = self._door
         if isinstance(decision, Allowed):
+            upgrading = door.upgrading.get(decision.channel)
+            if upgrading is not None:
+                self._exchange = upgrade = Upgrade(self, upgrading, head, decision)
+                upgrade.begin(rest)
+                return
             self._exchange = exchange = Exchange(self, door.pool, door.channels[decision.channel], head, decision)
             exchange.begin(rest)
         elif isinstance(decision, Redirect):
@@ -284,11 +296,45 @@ class FrontConnection(HeldConnection):
 
     def leave(self) -> None:
         """Close as soon as nothing is being served."""
-        if self._exchange is None and not self._deciding and not self._closing:
+        if isinstance(self._exchange, Upgrade):
+            self._exchange.leave()
+        elif self._exchange is None and not self._deciding and not self._closing:
             self.close()
+
+    # -- the stream's side, see `upgrade.Upgrade` ----------------------------------------------------------------------
+
+    @property
+    def tick(self) -> int:
+        """What the clock of deadlines says."""
+        return self._deadlines.tick
+
+    @property
+    def closing(self) -> bool:
+        """Whether nothing more is served here."""
+        return self._closing
+
+    def ticks_from_now(self, wait: Wait) -> int:
+        """By which tick a thing must come that is waited for from now on."""
+        return self._deadlines.tick + self._ticks[wait]
+
+    def become(self, received: Callable[[bytes], None]) -> None:
+        """From now on a stream has what the browser sends, without a step between."""
+        self.dataReceived = received  # type: ignore[method-assign,assignment]  # looked up on the instance by every transport
+
+    def finish_stream(self) -> None:
+        """The stream is over: send what is left, then close, and drop what still comes."""
+        self.become(_drop)
+        self.close()
+
+    def stalled(self) -> None:
+        """The browser reads nothing."""
+        self._door.counters.timed_out += 1
+        self._door.refused(f"deadline-{Wait.READER.name.lower()}", self.asker)
+        self.abort()
 
     def abort(self) -> None:
         """Close at once."""
+        self.become(_drop)
         self._closing = True
         self._give_up()
         self.transport.abortConnection()  # type: ignore[attr-defined]  # every stream's transport has it
@@ -351,6 +397,8 @@ class FrontConnection(HeldConnection):
             return (("Clear-Site-Data", '"cookies", "storage", "cache"'),)
         if status == 405 and head is not None:
             return (("Allow", ", ".join(sorted(method.decode("ascii") for method in self._door.judge.methods(head)))),)
+        if status == 426:
+            return (("Upgrade", "websocket"), ("Sec-WebSocket-Version", "13"))  # RFC 6455 §4.4
         return (("Retry-After", "1"),) if status in (429, 503) else ()
 
     def _request_id(self) -> str:
@@ -364,6 +412,8 @@ class FrontConnection(HeldConnection):
 
     def expired(self) -> None:
         """What was waited for has not come."""
+        if isinstance(self._exchange, Upgrade) and not self._closing and self._exchange.expired():
+            return
         wait = self._wait
         if self._still_moving(wait):
             self.arm(self._wait)

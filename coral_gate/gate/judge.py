@@ -9,7 +9,7 @@ from typing import Any, TypeAlias
 from urllib.parse import quote
 
 from coral_gate.gate.handoff import browser_binding, safe_path, start_location
-from coral_gate.gate.origins import Origins, Place, Side, may_become_worker, same_origin
+from coral_gate.gate.origins import Origins, Place, Side, from_own_page, may_become_worker, same_origin
 from coral_gate.gate.policy import Redirect, Refusal, decide
 from coral_gate.gate.routes import Guard, Route, RouteTable
 from coral_gate.gate.sessions import Sessions, Unknown
@@ -66,7 +66,7 @@ class Judge:
         place = self._origins.place(head.host)
         if place is None or (server_name is not None and server_name != head.host.partition(b":")[0]):
             return Refusal.NOT_OURS
-        route = self._routes.find(place.side, head.path)
+        route = self._routes.find(place.side, head.path, wants_websocket(head))
         if route is not None and route.channel not in self._channels:
             return Refusal.CHANNEL
         asker.visitor = None
@@ -79,7 +79,7 @@ class Judge:
     def methods(self, head: RequestHead) -> frozenset[bytes]:
         """What the route of a request takes, for the Allow field of a 405 (RFC 9110 §15.5.6)."""
         place = self._origins.place(head.host)
-        route = self._routes.find(place.side, head.path) if place is not None else None
+        route = self._routes.find(place.side, head.path, wants_websocket(head)) if place is not None else None
         return route.methods if route is not None else frozenset()
 
     # -- who -----------------------------------------------------------------------------------------------------------
@@ -122,14 +122,16 @@ class Judge:
     # -- whether -------------------------------------------------------------------------------------------------------
 
     def _decide(self, head: RequestHead, place: Place, route: Route | None, visitor: Visitor | None, known: bool) -> Decision:
-        refusal = decide(route, head.method, same_origin(place, head.method, head.read), known)
-        if refusal is Refusal.SIGN_IN and _is_visit(head):
+        upgrade = route is not None and route.upgrade
+        allowed_from = from_own_page(place, head.read) if upgrade else same_origin(place, head.method, head.read)
+        refusal = decide(route, head.method, allowed_from, known)
+        if refusal is Refusal.SIGN_IN and not upgrade and _is_visit(head):
             return self._ask_to_sign_in(head, place)
         if refusal is not None:
             return refusal
         if not may_become_worker(place, head.path, head.read):
             return Refusal.WORKER
-        if _wants_websocket(head):
+        if wants_websocket(head) and (not upgrade or visitor is None):
             return Refusal.UPGRADE
         assert route is not None  # decide() refuses a request without one
         return Allowed(route.name, route.channel, place.authority, place.sandbox, route.body_bytes, visitor)
@@ -155,6 +157,7 @@ def _is_visit(head: RequestHead) -> bool:
     return b"text/html" in (head.value(b"accept") or b"")
 
 
-def _wants_websocket(head: RequestHead) -> bool:
+def wants_websocket(head: RequestHead) -> bool:
+    """Whether a request asks for a WebSocket, in whatever company (RFC 6455 §4.2.1)."""
     upgrade = head.read.get(b"upgrade")
     return upgrade is not None and b"websocket" in upgrade.lower()

@@ -109,3 +109,13 @@ def same_origin(place: Place, method: bytes, read: dict[bytes, bytes]) -> bool:
     if method not in (b"GET", b"HEAD") or origin is not None:
         return False
     return site == b"none" or (read.get(b"sec-fetch-mode") == b"navigate" and read.get(b"sec-fetch-dest") == b"document")
+
+
+def from_own_page(place: Place, read: dict[bytes, bytes]) -> bool:
+    """
+    Whether a WebSocket is asked for by a page of the same origin.
+
+    No browser opens one without saying its origin (RFC 6455 §4.1), and none is held back by what the answer says: whoever
+    says none, or `null`, is refused.
+    """
+    return read.get(b"origin") == place.origin and read.get(b"sec-fetch-site", b"same-origin") == b"same-origin"

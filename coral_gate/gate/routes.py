@@ -35,6 +35,7 @@ class Route:
     :ivar methods: what it takes; anything else is 405.
     :ivar channel: what serves it.
     :ivar body_bytes: the most content it takes, or None for the configured limit.
+    :ivar upgrade: it is there for a WebSocket alone; a plain request for its path meets the other routes.
     """
 
     name: str
@@ -45,10 +46,11 @@ class Route:
     guard: Guard
     subtree: bool = False
     body_bytes: int | None = None
+    upgrade: bool = False
 
 
 _PORTAL, _PAGE = Side.PORTAL, ChannelKind.PORTAL
-_POST = frozenset({b"POST"})
+_GET, _POST = frozenset({b"GET"}), frozenset({b"POST"})
 
 ROUTES: tuple[Route, ...] = (
     Route("portal.home", _PORTAL, b"/", READS, _PAGE, Guard.SESSION, body_bytes=0),
@@ -56,10 +58,10 @@ ROUTES: tuple[Route, ...] = (
     Route("portal.session-end", _PORTAL, b"/sessions/end", _POST, _PAGE, Guard.SESSION, body_bytes=1024),
     Route("portal.sessions-end-others", _PORTAL, b"/sessions/end-others", _POST, _PAGE, Guard.SESSION, body_bytes=1024),
     Route("portal.sign-out", _PORTAL, b"/sign-out", _POST, _PAGE, Guard.SESSION, body_bytes=1024),
-    Route("portal.hand-off", _PORTAL, b"/handoff", frozenset({b"GET"}), _PAGE, Guard.SESSION, body_bytes=0),
+    Route("portal.hand-off", _PORTAL, b"/handoff", _GET, _PAGE, Guard.SESSION, body_bytes=0),
     Route("portal.sign-in", _PORTAL, b"/sign-in", READS, _PAGE, Guard.PUBLIC, body_bytes=0),
     Route("portal.sign-in-start", _PORTAL, b"/sign-in/start", _POST, _PAGE, Guard.PUBLIC, body_bytes=4096),
-    Route("portal.sign-in-callback", _PORTAL, b"/sign-in/callback", frozenset({b"GET"}), _PAGE, Guard.PUBLIC, body_bytes=0),
+    Route("portal.sign-in-callback", _PORTAL, b"/sign-in/callback", _GET, _PAGE, Guard.PUBLIC, body_bytes=0),
     Route("portal.signed-out", _PORTAL, b"/signed-out", READS, _PAGE, Guard.PUBLIC, body_bytes=0),
     Route("portal.used-up", _PORTAL, b"/used-up", READS, _PAGE, Guard.PUBLIC, body_bytes=0),
     Route("portal.static", _PORTAL, b"/static/", READS, _PAGE, Guard.PUBLIC, subtree=True, body_bytes=0),
@@ -67,8 +69,9 @@ ROUTES: tuple[Route, ...] = (
     Route("portal.robots", _PORTAL, b"/robots.txt", READS, _PAGE, Guard.PUBLIC, body_bytes=0),
     Route("portal.alive", _PORTAL, b"/livez", READS, _PAGE, Guard.PUBLIC, body_bytes=0),
     Route("portal.ready", _PORTAL, b"/readyz", READS, _PAGE, Guard.PUBLIC, body_bytes=0),
-    Route("sandbox.enter", Side.SANDBOX, b"/.gate/enter", frozenset({b"GET"}), _PAGE, Guard.PUBLIC, body_bytes=0),
-    Route("sandbox.bye", Side.SANDBOX, b"/.gate/bye", frozenset({b"GET"}), _PAGE, Guard.PUBLIC, body_bytes=0),
+    Route("sandbox.enter", Side.SANDBOX, b"/.gate/enter", _GET, _PAGE, Guard.PUBLIC, body_bytes=0),
+    Route("sandbox.bye", Side.SANDBOX, b"/.gate/bye", _GET, _PAGE, Guard.PUBLIC, body_bytes=0),
+    Route("sandbox.control", Side.SANDBOX, b"/", _GET, ChannelKind.CONTROL, Guard.SANDBOX, body_bytes=0, upgrade=True),
     Route("sandbox.http", Side.SANDBOX, b"/", ANY, ChannelKind.HTTP, Guard.SANDBOX, subtree=True),
 )
 """Every way in, but for the built-in issuer."""
@@ -92,29 +95,41 @@ class RouteTable:
 
     routes: tuple[Route, ...] = ROUTES
     _exact: dict[tuple[Side, bytes], Route] = field(init=False, repr=False)
+    _upgrades: dict[tuple[Side, bytes], Route] = field(init=False, repr=False)
     _trees: dict[Side, tuple[Route, ...]] = field(init=False, repr=False)
 
     @_exact.default
     def _index_exact(self) -> dict[tuple[Side, bytes], Route]:
-        index = {(route.side, route.path): route for route in self.routes if not route.subtree}
-        if len(index) != sum(not route.subtree for route in self.routes):
+        return self._index(upgrade=False)
+
+    @_upgrades.default
+    def _index_upgrades(self) -> dict[tuple[Side, bytes], Route]:
+        return self._index(upgrade=True)
+
+    def _index(self, upgrade: bool) -> dict[tuple[Side, bytes], Route]:
+        exact = [route for route in self.routes if not route.subtree and route.upgrade is upgrade]
+        index = {(route.side, route.path): route for route in exact}
+        if len(index) != len(exact):
             raise ValueError("two routes cover one path")
         return index
 
     @_trees.default
     def _index_trees(self) -> dict[Side, tuple[Route, ...]]:
         longest_first = sorted((route for route in self.routes if route.subtree), key=lambda route: -len(route.path))
-        if any(not route.path.endswith(b"/") for route in longest_first):
-            raise ValueError("a subtree's path ends with a slash")
+        if any(not route.path.endswith(b"/") or route.upgrade for route in longest_first):
+            raise ValueError("a subtree's path ends with a slash, and a WebSocket has an exact path")
         return {side: tuple(route for route in longest_first if route.side is side) for side in Side}
 
-    def find(self, side: Side, path: bytes) -> Route | None:
+    def find(self, side: Side, path: bytes, upgrade: bool = False) -> Route | None:
         """
         The route of a checked path (see `http1.target`), whatever the method.
 
+        :param upgrade: the request asks for a WebSocket; where none can be had at this path, the plain route says who may know that.
         :return: None where nothing is there, and for any reserved path that the table does not name.
         """
-        route = self._exact.get((side, path))
+        route = self._upgrades.get((side, path)) if upgrade else None
+        if route is None:
+            route = self._exact.get((side, path))
         if route is not None:
             return route
         for tree in self._trees[side]:

@@ -63,6 +63,7 @@ class Rule(enum.Enum):
     )
     EXPECTATION = RuleText("expectation", 417, "RFC 9110 §10.1.1", "Expect is exactly `100-continue`.")
     UPGRADE = RuleText("upgrade", 400, "RFC 9110 §7.8", "A WebSocket is opened with GET, without content, on a path that takes one.")
+    EARLY = RuleText("early", 400, "RFC 6455 §4.1", "A client that asks for a WebSocket sends nothing more before it has seen the answer.")
     CHUNK_SIZE = RuleText("chunk-size", 400, "RFC 9112 §7.1", "A chunk's size is 1 to 16 hexadecimal digits.")
     CHUNK_EXTENSION = RuleText("chunk-extension", 400, "RFC 9112 §7.1.1", "Chunk extensions are well-formed, short and few.")
     CHUNK_END = RuleText("chunk-end", 400, "RFC 9112 §7.1", "A chunk's content is followed by CRLF.")

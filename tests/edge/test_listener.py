@@ -102,7 +102,7 @@ class RefusalTests(SynchronousTestCase):
 
     def test_websocket(self) -> None:
         """An upgrade to a WebSocket where none is taken is refused; any other upgrade is ignored and not forwarded."""
-        self.connection.dataReceived(get(b"/", b"Connection: Upgrade", b"Upgrade: WebSocket"))
+        self.connection.dataReceived(get(b"/x", b"Connection: Upgrade", b"Upgrade: WebSocket"))
         self.assertTrue(self.wire.take().startswith(b"HTTP/1.1 400 "))
         self.connection.dataReceived(get(b"/", b"Connection: Upgrade, HTTP2-Settings", b"Upgrade: h2c", b"HTTP2-Settings: AAMAAABk"))
         sent = self.bench.sandbox()[1].take().lower()

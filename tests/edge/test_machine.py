@@ -18,6 +18,7 @@ from coral_gate.config.sections.deadlines import DeadlinesConfig
 from coral_gate.config.sections.limits import LimitsConfig
 from coral_gate.edge.connection import HOLD_FULL
 from coral_gate.edge.deadlines import NEVER
+from coral_gate.edge.exchange import Exchange
 from coral_gate.edge.listener import FrontConnection
 from coral_gate.edge.upstream import UpstreamConnection
 from coral_gate.errors import Unavailable, UpstreamUnreachable
@@ -434,6 +435,7 @@ class Machine:
             if idle or browser.wire.closed:
                 assert browser.wire.producerState != "paused", "paused for good"
             if connection._exchange is not None and connection._holds & HOLD_FULL:
+                assert isinstance(connection._exchange, Exchange)
                 assert connection._exchange._upstream is not None and connection._exchange._upstream._full, "held for nobody"
         for sandbox in self.sandboxes:
             upstream = sandbox.protocol

@@ -12,10 +12,11 @@ from coral_gate.audit.sinks import MemorySink
 from coral_gate.config.sections.sessions import SessionsConfig
 from coral_gate.gate.handoff import Handoffs
 from coral_gate.gate.sessions import Sessions
+from coral_gate.gate.tokens import digest_of, new_token
 from coral_gate.gate.tombstones import Tombstones
 from coral_gate.gate.upkeep import Upkeep
 from coral_gate.model import Role, SandboxId, UserId
-from coral_gate.records import AsGate, Capacity, User
+from coral_gate.records import AsGate, Capacity, SandboxSession, User, new_session_id
 from coral_gate.stores.providers import Stores, memory_stores
 from coral_gate.visitor import Visitor
 
@@ -75,6 +76,13 @@ class Stage:
         assert isinstance(opened, tuple)
         token, visitor = opened
         return token.reveal(), visitor
+
+    def enter(self, visitor: Visitor, sandbox: SandboxId = SANDBOX) -> bytes:
+        """A sandbox session below a visitor's session, and its token."""
+        token, at = new_token().reveal(), datetime.fromtimestamp(self.time, UTC)
+        child = SandboxSession(new_session_id(), digest_of(token), visitor.digest, visitor.user, sandbox, at, at)
+        assert now(self.stores.sessions.create_child(child, 8))
+        return token
 
     def find(self, token: bytes) -> Visitor | None:
         """Whose session it is, the store asked."""

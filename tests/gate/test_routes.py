@@ -188,13 +188,45 @@ class DecisionTests(SynchronousTestCase):
             (allowed.route, allowed.channel, allowed.sandbox, allowed.authority), ("sandbox.http", ChannelKind.HTTP, SANDBOX, AUTHORITY)
         )
 
+    def test_websocket(self) -> None:
+        """A WebSocket is opened by a page of the same origin that belongs to somebody who is signed in, at an exact path."""
+        own, upgrade = b"Origin: https://" + AUTHORITY, b"Upgrade: websocket"
+        self.assertIs(self.judge(b"GET /", upgrade, own), Refusal.UPGRADE, "a sandbox open to anybody: nobody is known")
+        other = b"b" * 26 + AUTHORITY[26:]
+        others = b"Origin: https://" + other
+        self.assertIs(self.judge(b"GET /", upgrade, others, b"Accept: text/html", host=other), Refusal.SIGN_IN, "never a redirect")
+        for field in (b"Origin: null", b"Origin: https://gate.localhost:8443", b"Origin: http://" + AUTHORITY, b"X-Nothing: 1", others):
+            self.assertIs(self.judge(b"GET /", upgrade, field), Refusal.CROSS_SITE, field)
+        self.assertIs(self.judge(b"GET /", upgrade, own, b"Sec-Fetch-Site: same-site"), Refusal.CROSS_SITE)
+        self.assertIs(self.judge(b"POST /", upgrade, own), Refusal.METHOD)
+        for path in (b"/x", b"/index.html", b"/?x", b"/.gate/ticket", b"/assets/x.js"):
+            refused = self.judge(b"GET " + path, upgrade, own)
+            self.assertIn(refused, (Refusal.UPGRADE, Refusal.NO_ROUTE, Refusal.SIGN_IN, Refusal.METHOD), path)
+
+    def test_websocket_of_a_guest(self) -> None:
+        """The same with a session at the sandbox: the control channel."""
+        stage = Stage()
+        owner = stage.person()
+        stage.owned.add((owner.who, SANDBOX))
+        _, visitor = stage.sign_in(owner)
+        token = stage.enter(visitor)
+        cookie = b"Cookie: __Host-coral-sandbox=" + token
+        head = b"\r\n".join([b"GET / HTTP/1.1", b"Host: " + AUTHORITY, b"Upgrade: websocket", cookie, b"Origin: https://" + AUTHORITY])
+        judge = Judge(ORIGINS, RouteTable(), stage.sessions, self.tombstones, frozenset(ChannelKind), frozenset())
+        decision = judge.judge(read_request(head, HeadLimits()), None, Asker(1, "192.0.2.1"))
+        allowed = now(decision) if isinstance(decision, Coroutine) else decision
+        assert isinstance(allowed, Allowed), allowed
+        self.assertEqual((allowed.channel, allowed.route, allowed.sandbox), (ChannelKind.CONTROL, "sandbox.control", SANDBOX))
+        assert allowed.visitor is not None
+        self.assertEqual(allowed.visitor.who, owner.who)
+
     def test_refused(self) -> None:
         """Each refusal."""
         self.assertIs(self.judge(b"GET /", host=b"evil.example"), Refusal.NOT_OURS)
         self.assertIs(self.judge(b"GET /", host=b"b" * 26 + AUTHORITY[26:]), Refusal.SIGN_IN)
         self.assertIs(self.judge(b"GET /", channels=frozenset({ChannelKind.PORTAL})), Refusal.CHANNEL)
-        self.assertIs(self.judge(b"GET /", b"Upgrade: websocket"), Refusal.UPGRADE)
-        self.assertIs(self.judge(b"GET /", b"Upgrade: h2c, WebSocket"), Refusal.UPGRADE)
+        self.assertIs(self.judge(b"GET /x", b"Upgrade: websocket"), Refusal.UPGRADE)
+        self.assertIs(self.judge(b"GET /x", b"Upgrade: h2c, WebSocket"), Refusal.UPGRADE)
         self.assertIs(self.judge(b"POST /", b"Origin: null"), Refusal.CROSS_SITE)
         self.assertIs(self.judge(b"POST /sign-in", host=b"gate.localhost:8443"), Refusal.METHOD)
 
