@@ -26,6 +26,8 @@ from coral_gate.channels.plan import Forwarding
 from coral_gate.channels.portal import PortalChannel
 from coral_gate.config import Config
 from coral_gate.config.sections.listen import ListenConfig
+from coral_gate.custody.memory_credentials import RefusingCredentials
+from coral_gate.custody.of_sandboxes import SandboxCredentials
 from coral_gate.edge.deadlines import Deadlines
 from coral_gate.edge.door import Door
 from coral_gate.edge.limits import ConnectionCaps
@@ -45,8 +47,8 @@ from coral_gate.gate.upkeep import Upkeep
 from coral_gate.http1.head import HeadLimits
 from coral_gate.identity.attempts import MemorySignInAttempts
 from coral_gate.identity.configured import SigningIn, signing_in
-from coral_gate.interfaces import IAuditSink, ISandboxDriver
-from coral_gate.model import Asker, ChannelKind, Role, SandboxId
+from coral_gate.interfaces import IAuditSink, ICredentials, ISandboxDriver
+from coral_gate.model import Asker, ChannelKind, Role, SandboxId, UserId
 from coral_gate.operations.exits import give_up
 from coral_gate.operations.listening import Listener
 from coral_gate.operations.logs import log_observer
@@ -66,6 +68,8 @@ class Rooms:
     What is built once and shared by every door: one judge, one set of sessions, one pool, one set of channels.
 
     :ivar failing: names what cannot be used now.
+    :ivar vault: opens credentials.
+    :ivar credentials: the same, by sandbox.
     :ivar channels: what serves each kind of connection.
     """
 
@@ -76,6 +80,8 @@ class Rooms:
     audit: IAuditSink
     signing_in: SigningIn
     failing: Callable[[], Collection[str]] = tuple
+    vault: ICredentials = field(factory=RefusingCredentials)
+    credentials: SandboxCredentials = field(init=False)
     sessions: Sessions = field(init=False)
     handoffs: Handoffs = field(init=False)
     site: Site = field(init=False)
@@ -89,6 +95,7 @@ class Rooms:
 
     def __attrs_post_init__(self) -> None:
         config, stores = self.config, self.stores
+        self.credentials = SandboxCredentials(self.vault, self.owner_of)
         self.sessions = Sessions(stores.sessions, stores.users, self.audit, config.sessions, time.time, time.monotonic)
         self.handoffs = Handoffs(stores.handoffs, stores.sessions, self.audit, config.sessions, self.may_use, time.time)
         self.upkeep = Upkeep(stores.revocations, self.sessions, stores.handoffs, stores.sandboxes, self.reactor)
@@ -133,6 +140,17 @@ class Rooms:
             return True
         row = await self.stores.sandboxes.find(AsUser(visitor.user), sandbox)
         return row is not None and row.destroyed_at is None
+
+    async def owner_of(self, sandbox: SandboxId) -> UserId | None:
+        """Whose a sandbox is: by the configuration, or by its row; None for one that is not known or destroyed."""
+        for one in self.config.sandboxes:
+            if one.id == sandbox:
+                return None if one.owner is None else one.owner.who
+        row = await self.stores.sandboxes.find(AsGate(Capacity.SANDBOXES), sandbox)
+        if row is None or row.destroyed_at is not None:
+            return None
+        user = await self.stores.users.get(AsGate(Capacity.SESSIONS), row.owner)
+        return None if user is None else user.who
 
     async def _cards(self, visitor: Visitor) -> list[SandboxCard]:
         named = [(one.id, one.name) for one in self.config.sandboxes if one.owner is not None and one.owner.who == visitor.who]
@@ -264,7 +282,7 @@ def build_gateway(config: Config, reactor: Any) -> Gateway:
     """
     state = State(config, reactor, __version__)
     how = signing_in(config, reactor, known=state.let_in_by_name)
-    rooms = Rooms(config, reactor, static_driver(config, reactor), state.stores, state.audit, how, state.failing)
+    rooms = Rooms(config, reactor, static_driver(config, reactor), state.stores, state.audit, how, state.failing, state.custody.vault)
     rooms.upkeep.keys, rooms.upkeep.tidy = state.keep_keys, state.tidy
     gateway = Gateway(rooms, state)
     certificates = _certificates(config) if any(listen.tls for listen in config.listeners) else None
