@@ -395,6 +395,8 @@ class FrontConnection(HeldConnection):
             return (("WWW-Authenticate", 'Session realm="Coral Gate"'),)
         if status == 410:
             return (("Clear-Site-Data", '"cookies", "storage", "cache"'),)
+        if status == 431 and self._door.judge.is_sandbox(self._server_name):
+            return (("Clear-Site-Data", '"cookies"'),)  # a page can set more than any head may hold, for every sandbox at once
         if status == 405 and head is not None:
             return (("Allow", ", ".join(sorted(method.decode("ascii") for method in self._door.judge.methods(head)))),)
         if status == 426:

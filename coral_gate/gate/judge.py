@@ -82,6 +82,10 @@ class Judge:
         route = self._routes.find(place.side, head.path, wants_websocket(head)) if place is not None else None
         return route.methods if route is not None else frozenset()
 
+    def is_sandbox(self, server_name: bytes | None) -> bool:
+        """Whether a TLS connection was opened for a sandbox's name: what its pages have put in a browser may be thrown away."""
+        return server_name is not None and self._origins.names_sandbox(server_name)
+
     # -- who -----------------------------------------------------------------------------------------------------------
 
     def _with_session(self, head: RequestHead, place: Place, route: Route, asker: Asker) -> Decision | Later:

@@ -76,9 +76,11 @@ class Origins:
 
     def names(self, server_name: bytes) -> bool:
         """Whether a TLS server name (RFC 6066 §3) is the portal's or a sandbox's."""
-        portal = self._portal.authority.partition(b":")[0]
-        suffix = self._suffix.partition(b":")[0]
-        return server_name == portal or (server_name[26:] == suffix and _LABEL.match(server_name[:26]) is not None)
+        return server_name == self._portal.authority.partition(b":")[0] or self.names_sandbox(server_name)
+
+    def names_sandbox(self, server_name: bytes) -> bool:
+        """Whether it is a sandbox's."""
+        return server_name[26:] == self._suffix.partition(b":")[0] and _LABEL.match(server_name[:26]) is not None
 
 
 def may_become_worker(place: Place, path: bytes, read: dict[bytes, bytes]) -> bool:

@@ -142,6 +142,16 @@ class TLSTests(SynchronousTestCase):
             client.shake_hands()
             self.assertTrue(client.ask(get()).startswith(b"HTTP/1.1 421 "))
 
+    def test_cookies_without_end(self) -> None:
+        """A sandbox's visitor whose cookies fit no head is rid of them at once; the portal's cookies are nobody's to clear."""
+        for name, cleared in ((NAME, True), (b"gate.localhost", False)):
+            client = Client(self.factory, name)
+            client.shake_hands()
+            pieces = [b"GET / HTTP/1.1\r\nHost: " + name + b":8443\r\nCookie: a=", *[b"x" * 8000] * 9]
+            answer = b"".join(map(client.ask, pieces))
+            self.assertTrue(answer.startswith(b"HTTP/1.1 431 "), answer)
+            self.assertIs(b'\r\nClear-Site-Data: "cookies"\r\n' in answer, cleared)
+
     def test_only_http11(self) -> None:
         """HTTP/1.1 is chosen; who speaks HTTP/2 alone gets no connection (RFC 7301 §3.2)."""
         for offered in ([b"h2", b"http/1.1"], [b"http/1.1"]):
