@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from coral_gate.channels.openclaw import ControlDialogue, Forward
+from coral_gate.channels.openclaw import Answer, ControlDialogue, Forward, Refuse
 from coral_gate.model import Secret
 
 PASSWORD = "Zq7vKp2mXw9RtY4nBc6LsD3fHj8GaE5u"
@@ -74,3 +74,10 @@ def connected() -> ControlDialogue:
     dialogue = connecting()
     assert isinstance(dialogue.from_sandbox(captured("hello")), Forward)
     return dialogue
+
+
+def passed(outcome: Forward | Answer | Refuse) -> dict[str, Any]:
+    """What goes on, read."""
+    assert isinstance(outcome, Forward), outcome
+    read: dict[str, Any] = json.loads(outcome.octets)
+    return read
