@@ -46,6 +46,7 @@ class Asked:
 
     number: int
     method: bytes
+    session: int
     refused: bool
     late: bool
     closes: bool
@@ -73,6 +74,7 @@ class Sandbox:
     protocol: Protocol
     wire: Wire
     received: bytes = b""
+    session: int | None = None
     asked: int | None = None
     body: BodyReader | None = None
     content: bytes = b""
@@ -176,6 +178,7 @@ class Machine:
         asked = Asked(
             number=len(self.requests) + 1,
             method=self.random.choice([b"GET", b"GET", b"HEAD", b"PUT", b"POST"]),
+            session=browser.connection.asker.serial,
             refused=self.maybe(0.15),
             late=self.maybe(0.2),
             closes=self.maybe(0.1),
@@ -388,6 +391,7 @@ class Machine:
                 sandbox.content += b"".join(map(bytes, body.feed(sandbox.received)))
                 sandbox.received = bytes(body.rest)
                 content = sandbox.content.partition(b" ")[2]
+                assert len(content) <= LIMITS.body_bytes, "more content than may be"
                 assert asked.content.startswith(content) and (content == asked.content or not body.done), "other content"
                 sandbox.body = None if body.done else body
 
@@ -397,6 +401,8 @@ class Machine:
         (number,) = map(int, re.findall(rb"\r\nX-Number: (\d+)", head))
         asked = self.requests[number]
         assert not asked.refused, "forwarded though nobody may ask this"
+        assert sandbox.session in (None, asked.session), "another session's stream"
+        sandbox.session = asked.session
         asked.arrived += 1
         assert asked.arrived == 1 or (asked.arrived == 2 and asked.method in (b"GET", b"HEAD")), "forwarded twice"
         self.seen["forwarded again"] += asked.arrived == 2
@@ -443,6 +449,7 @@ class Machine:
             exchange = upstream._exchange
             if exchange is None:
                 assert upstream.due < NEVER and not sandbox.wire.full and sandbox.wire.producerState == "producing", "not fit to be kept"
+                assert sandbox.asked is None and sandbox.body is None and not sandbox.answers, "kept before its answer has ended"
             else:
                 assert sandbox.wire.producerState == "producing" or exchange._front._full, "paused for nobody"  # type: ignore[attr-defined]
 
