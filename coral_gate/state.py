@@ -171,8 +171,7 @@ class State:
     async def close(self) -> None:
         """Write what is left, and close everything."""
         self.custody.close()
-        await self.audit.record(DaemonStopped())
-        await self.audit.stop()
+        await self.audit.stop(last=DaemonStopped())
         self._audit_thread.stop()
         for thread in self._threads:
             thread.stop()

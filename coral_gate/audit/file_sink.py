@@ -74,11 +74,17 @@ class FileSink:
         self._minute_began = self._clock.seconds()
         self._timer.start(1.0, now=False).addErrback(lambda failure: self._log.failure("audit summaries ended", failure))
 
-    async def stop(self) -> None:
-        """Write the summaries of what was counted so far, wait for what is under way, and close the folder."""
+    async def stop(self, last: Event | None = None) -> None:
+        """
+        Write the summaries of what was counted so far, wait for what is under way, and close the folder.
+
+        :param last: what the log ends with; where it cannot be recorded the log ends without it.
+        """
         if self._timer.running:
             self._timer.stop()
         await self._summarise(self._tally.take_second() + self._tally.take_minute())
+        if last is not None:
+            await self._record_or_owe(last)
         await self._commits.stop()
 
     async def record(self, event: Event) -> None:

@@ -14,7 +14,7 @@ from twisted.internet.task import Clock
 from twisted.python.failure import Failure
 
 from coral_gate.audit.event import Event
-from coral_gate.audit.events import RequestRefused
+from coral_gate.audit.events import DaemonStopped, RequestRefused
 from coral_gate.audit.file_sink import FileSink
 from coral_gate.audit.granularity import Bounds, Tally
 from coral_gate.audit.group_commit import Limits
@@ -378,6 +378,13 @@ class CountingTests(FileSinkCase):
         self.assertEqual(self.seen(), [("request.refused", "no_session", 1)])
         self.clock.pump([1.0] * 59)
         self.assertEqual(self.seen(), [("request.refused", "no_session", 1), "s"])
+
+    def test_last(self) -> None:
+        """What a log is to end with comes after the last summaries."""
+        self.sink.count_refused(RequestRefused, "192.0.2.1", "no-session")
+        sink = cast(FileSink, self.sink)
+        self.do(sink.stop(last=DaemonStopped()))
+        self.assertEqual([event["type"] for event in self.events()], ["request.refused", "daemon.stopped"])
 
     def test_many_summaries(self) -> None:
         """More summaries than may wait at once are all written in the end."""
