@@ -36,6 +36,7 @@ VALUES = ("audit.event", "audit.events")
 
 PURE = (
     "http1.*",
+    "operations.operator_lines",
     "gate.routes",
     "gate.policy",
     "gate.origins",
@@ -61,6 +62,8 @@ PURE = (
     "identity.local",
     "channels.codecs*",
     "channels.websocket_frames",
+    "channels.websocket_handshake",
+    "channels.websocket_masking",
     "channels.openclaw",
     "channels.rfb",
     "channels.asciicast",
