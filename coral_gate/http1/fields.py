@@ -104,16 +104,17 @@ REQUEST_NAMES = known_names([*_COMMON, *READ, *READ_AND_PASSED, *_DROPPED], kind
 # -- responses ---------------------------------------------------------------------------------------------------------
 
 RESPONSE_READ = frozenset(
-    b"connection content-length transfer-encoding keep-alive set-cookie location content-type content-encoding upgrade".split()
+    b"connection content-length transfer-encoding keep-alive set-cookie location content-type content-encoding upgrade"
+    b" sec-websocket-accept sec-websocket-protocol sec-websocket-extensions".split()
 )
 """Response fields whose values the gate reads; none passes by itself."""
 
-_RESPONSE_LIST = frozenset(b"connection set-cookie keep-alive".split())
+_RESPONSE_LIST = frozenset(b"connection set-cookie keep-alive sec-websocket-extensions".split())
 
 _RESPONSE_DROPPED = frozenset(
     b"trailer te proxy-connection proxy-authenticate proxy-authenticate-info via server x-powered-by alt-svc service-worker-allowed nel"
     b" report-to reporting-endpoints clear-site-data public-key-pins public-key-pins-report-only strict-transport-security"
-    b" expect-ct origin-agent-cluster sec-websocket-accept sec-websocket-protocol sec-websocket-extensions www-authenticate"
+    b" expect-ct origin-agent-cluster www-authenticate"
     b" authentication-info x-accel-redirect x-accel-buffering x-sendfile document-isolation-policy"
     b" cross-origin-opener-policy cross-origin-resource-policy referrer-policy x-content-type-options"
     b" activate-storage-access speculation-rules supports-loading-mode accept-ch critical-ch set-login".split()
