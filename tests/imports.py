@@ -61,6 +61,7 @@ PURE = (
     "identity.token_endpoint",
     "identity.local",
     "channels.codecs*",
+    "channels.websocket_events",
     "channels.websocket_frames",
     "channels.websocket_handshake",
     "channels.websocket_masking",
