@@ -55,6 +55,7 @@ class House:
     site: HostileSite = field(factory=HostileSite)
     browser: Chromium = field(init=False)
     issuer_port: int = field(init=False)
+    site_port: int = field(init=False)
     _processes: list[subprocess.Popen[bytes]] = field(factory=list)
 
     @property
@@ -70,6 +71,11 @@ class House:
     def sandbox(self, name: str = MINE) -> str:
         """A sandbox's origin."""
         return f"https://{name}.sbx.localhost:{self.port}"
+
+    @property
+    def elsewhere(self) -> str:
+        """An origin of another site, where the same hostile pages are served without the gate."""
+        return f"http://evil.localhost:{self.site_port}"
 
     def profile(self, subject: str | None = None) -> Profile:
         """A fresh browser of a person; with `subject`, somebody who is signed in at the portal."""
@@ -98,7 +104,8 @@ class House:
         secret = self._start_issuer()
         (self.folder / "secret").write_text(secret)
         (self.folder / "secret").chmod(0o600)
-        (self.folder / "coral-gate.toml").write_text(self._configuration(self.site.start()))
+        self.site_port = self.site.start()
+        (self.folder / "coral-gate.toml").write_text(self._configuration(self.site_port))
         self._start_daemon()
         self.browser = Chromium(program("chromium"), (self._key_digest(),))
         self.browser.start()

@@ -63,9 +63,13 @@ def begin_quietly(gate: Client, next_path: str = "/") -> str:
     return unescape(found[1])
 
 
-def prove_quietly(url: str, issuer_port: int, callback: str, subject: str) -> str:
-    """Sign in at the issuer by its pages; gives the URL that it sends the browser back to."""
-    issuer = Client(issuer_port, urlsplit(url).netloc)
+def prove_quietly(url: str, issuer_port: int, callback: str, subject: str, jar: dict[str, str] | None = None) -> str:
+    """
+    Sign in at the issuer by its pages; gives the URL that it sends the browser back to.
+
+    :param jar: the cookies of who has been there before, who need not say who they are once more.
+    """
+    issuer = Client(issuer_port, urlsplit(url).netloc, {} if jar is None else jar)
     for _ in range(_MOST_STEPS):
         if url.startswith(callback + "?"):
             return url
