@@ -42,6 +42,7 @@ class SandboxSocket(Protocol):
 
     :param request: the whole request to upgrade.
     :param check: raises an `UpstreamFault` where the answer is not the one that was asked for.
+    :ivar paused: nothing is read for now.
     :ivar answered: fires when the sandbox has answered as it must, or fails with a `Fault`.
     """
 
@@ -53,7 +54,7 @@ class SandboxSocket(Protocol):
         self._limits = limits
         self._buffer = b""
         self._reader: Reader | None = None
-        self._paused = False
+        self.paused = False
         self.answered: Deferred[None] = Deferred()
 
     def connectionMade(self) -> None:
@@ -94,14 +95,14 @@ class SandboxSocket(Protocol):
 
     def pause(self) -> None:
         """Read no more for now."""
-        if not self._paused:
-            self._paused = True
+        if not self.paused:
+            self.paused = True
             self.transport.pauseProducing()  # type: ignore[attr-defined]  # every stream's transport is a producer too
 
     def resume(self) -> None:
         """Go on reading."""
-        if self._paused:
-            self._paused = False
+        if self.paused:
+            self.paused = False
             self.transport.resumeProducing()  # type: ignore[attr-defined]  # every stream's transport is a producer too
 
     def finish(self) -> None:

@@ -66,7 +66,7 @@ class CheckTests(SynchronousTestCase):
             out,
             "portal     https://gate.localhost:8443\n"
             "sandboxes  https://<id>.sbx.localhost:8443\n"
-            "listen     tcp:8080:interface=127.0.0.1  no TLS, serves portal, http\n"
+            "listen     tcp:8080:interface=127.0.0.1  no TLS, serves portal, http, control\n"
             f"sandbox    https://{ID}.sbx.localhost:8443  Try-out 0, tcp:127.0.0.1:9000, open to everybody\n",
         )
         self.assertEqual(err, f"warning: sandbox {ID} is open to everybody who can use this machine.\n")
@@ -81,7 +81,7 @@ class CheckTests(SynchronousTestCase):
                 "ok": True,
                 "portal_origin": "https://gate.localhost:8443",
                 "sandbox_site": "https://sbx.localhost:8443",
-                "listeners": [{"endpoint": "tcp:8080:interface=127.0.0.1", "tls": False, "channels": ["portal", "http"]}],
+                "listeners": [{"endpoint": "tcp:8080:interface=127.0.0.1", "tls": False, "channels": ["portal", "http", "control"]}],
                 "sandboxes": [
                     {
                         "id": ID,

@@ -20,7 +20,7 @@ class ReadingTests(SynchronousTestCase):
         config = parse(LEAST, "/etc/coral/gate.toml")
         self.assertEqual(config.gate.portal_origin, Origin("gate.example", 443))
         self.assertEqual(str(config.gate.sandbox_site.below("x")), "https://x.sandboxes.example.net")
-        self.assertEqual(config.listeners[0].channels, (ChannelKind.PORTAL, ChannelKind.HTTP))
+        self.assertEqual(config.listeners[0].channels, (ChannelKind.PORTAL, ChannelKind.HTTP, ChannelKind.CONTROL))
         self.assertTrue(config.listeners[0].tls)
         self.assertEqual((config.deadlines.head_s, config.limits.head_bytes), (10.0, 32768))
 

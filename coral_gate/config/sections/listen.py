@@ -12,7 +12,7 @@ from coral_gate.config.listening import endpoint, is_local, is_loopback
 from coral_gate.config.places import Place
 from coral_gate.model import ChannelKind
 
-AVAILABLE_CHANNELS: Final = (ChannelKind.PORTAL, ChannelKind.HTTP)
+AVAILABLE_CHANNELS: Final = (ChannelKind.PORTAL, ChannelKind.HTTP, ChannelKind.CONTROL)
 """The channels that this version serves."""
 
 _CHANNEL: Final = Choice(
