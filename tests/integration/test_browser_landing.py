@@ -79,7 +79,9 @@ class LandingTests(BrowserTests):
         return answer.location
 
     def test_after_sign_in(self) -> None:
-        """Whatever `next` says (every third of the texts: a sign-in takes its time), a sign-in ends at the portal, by a script's eyes and in a tab."""
+        """
+        Whatever `next` says, a sign-in ends at the portal, by a script's eyes and in a tab. Every third text: an issuer takes its time.
+        """
         tab, jar = self.alice.tab(), dict[str, str]()
         tab.go(self.house.portal + "/sign-in")
         callback = f"{self.house.portal}/sign-in/callback"
