@@ -135,9 +135,9 @@ class IUserStore(Interface):
         :raises NotPermitted: `by` may not; nothing was changed.
         """
 
-    async def sign_in(who: UserId, email: str | None, name: str | None, at: datetime) -> User | None:
+    async def sign_in(who: UserId, email: str | None, name: str | None, at: datetime, hd: str | None = None) -> User | None:
         """
-        Note a sign-in with what the issuer says for display, and give the user as they now are; None for one not allowed.
+        Note a sign-in with what the issuer says, and give the user as they now are; None for one not allowed.
 
         A disabled user is returned as such, with nothing noted: ask `disabled` before making a session.
         """

@@ -131,8 +131,9 @@ class User:
     A person that may sign in.
 
     :ivar who: issuer and subject; unique.
-    :ivar email: as the issuer last said it, for display only; decides nothing.
+    :ivar email: as the issuer last said it and vouched for it. It names nobody, but the configuration's lists may hold it.
     :ivar allowed_by: who let them in: `operator`, `configuration` or an administrator's row id.
+    :ivar hd: their organisation's domain as the issuer last stated it, for the configuration's lists alone.
     """
 
     id: UserRowId = field(validator=checks.row_id)
@@ -144,6 +145,7 @@ class User:
     allowed_by: str = field(validator=checks.Text(64, least=1))
     created_at: datetime = field(validator=checks.utc)
     last_sign_in_at: datetime | None = field(validator=checks.maybe_utc)
+    hd: str | None = field(default=None, validator=checks.Text(255, optional=True))
 
     @property
     def governs(self) -> bool:

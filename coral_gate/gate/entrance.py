@@ -132,7 +132,7 @@ class Entrance:
         at = datetime.fromtimestamp(self.now(), UTC)
         if await self.users.find(identity.user) is None:
             await self.users.allow(AsGate(Capacity.SIGN_IN), identity.user, Role.USER, at, identity.email)
-        user = await self.users.sign_in(identity.user, identity.email, identity.name, at)
+        user = await self.users.sign_in(identity.user, identity.email, identity.name, at, identity.hd)
         if user is None or user.disabled:
             raise SignInRefused("user.disabled", identity.user)
         return user

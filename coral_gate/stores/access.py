@@ -68,10 +68,10 @@ class Table:
 
 USERS: Final = Table(
     name="users",
-    columns=("id", "iss", "sub", "email", "name", "role", "disabled", "allowed_by", "created_at", "last_sign_in_at"),
+    columns=("id", "iss", "sub", "email", "name", "role", "disabled", "allowed_by", "created_at", "last_sign_in_at", "hd"),
     unique=(("id",), ("iss", "sub")),
     owner="id",
-    settable=("email", "name", "role", "disabled", "last_sign_in_at"),
+    settable=("email", "name", "role", "disabled", "last_sign_in_at", "hd"),
     governed=("role", "disabled"),
     own=frozenset({_S}),
     administrator=frozenset({_S, _I, _U, _D, _G}),

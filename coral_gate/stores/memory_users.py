@@ -62,7 +62,7 @@ class MemoryUserStore:
         self._tables.users[user.id] = user
         return user
 
-    async def sign_in(self, who: UserId, email: str | None, name: str | None, at: datetime) -> User | None:
+    async def sign_in(self, who: UserId, email: str | None, name: str | None, at: datetime, hd: str | None = None) -> User | None:
         """See `IUserStore.sign_in`."""
         user = await self.find(who)
         if user is None or user.disabled:
@@ -73,6 +73,7 @@ class MemoryUserStore:
                 email=None if email is None else display_text(email, 320),
                 name=None if name is None else display_text(name, 200),
                 last_sign_in_at=at,
+                hd=None if hd is None else display_text(hd, 255),
             )
         )
 

@@ -73,16 +73,17 @@ class SQLUserStore:
 
         return await self._database.run(by, work)
 
-    async def sign_in(self, who: UserId, email: str | None, name: str | None, at: datetime) -> User | None:
+    async def sign_in(self, who: UserId, email: str | None, name: str | None, at: datetime, hd: str | None = None) -> User | None:
         """See `IUserStore.sign_in`."""
         shown_email = None if email is None else display_text(email, 320)
         shown_name = None if name is None else display_text(name, 200)
+        kept_hd = None if hd is None else display_text(hd, 255)
 
         def work(rows: Rows) -> User | None:
             user = _find(rows, who)
             if user is None or user.disabled:
                 return user
-            return _update(rows, evolve(user, email=shown_email, name=shown_name, last_sign_in_at=at))
+            return _update(rows, evolve(user, email=shown_email, name=shown_name, last_sign_in_at=at, hd=kept_hd))
 
         return await self._database.run(_SIGN_IN, work)
 
@@ -150,8 +151,8 @@ def _get(rows: Rows, user: UserRowId) -> User | None:
 
 def _update(rows: Rows, user: User) -> User:
     rows.execute(
-        "UPDATE users SET email = ?, name = ?, role = ?, disabled = ?, last_sign_in_at = ? WHERE id = ?",
-        (user.email, user.name, user.role.value, int(user.disabled), maybe_microseconds(user.last_sign_in_at), user.id),
+        "UPDATE users SET email = ?, name = ?, role = ?, disabled = ?, last_sign_in_at = ?, hd = ? WHERE id = ?",
+        (user.email, user.name, user.role.value, int(user.disabled), maybe_microseconds(user.last_sign_in_at), user.hd, user.id),
     )
     return user
 
@@ -172,12 +173,12 @@ def _spare_the_last(rows: Rows, by: Principal, row: User) -> None:
 def _columns(user: User) -> tuple[Value, ...]:
     return (
         *(user.id, user.who.iss, user.who.sub, user.email, user.name, user.role.value, int(user.disabled)),
-        *(user.allowed_by, microseconds(user.created_at), maybe_microseconds(user.last_sign_in_at)),
+        *(user.allowed_by, microseconds(user.created_at), maybe_microseconds(user.last_sign_in_at), user.hd),
     )
 
 
 def _user(row: Row) -> User:
-    row_id, iss, sub, email, name, role, disabled, who_allowed, created_at, last_sign_in_at = row
+    row_id, iss, sub, email, name, role, disabled, who_allowed, created_at, last_sign_in_at, hd = row
     return User(
         id=UserRowId(text(row_id)),
         who=UserId(text(iss), text(sub)),
@@ -188,4 +189,5 @@ def _user(row: Row) -> User:
         allowed_by=text(who_allowed),
         created_at=moment(created_at),
         last_sign_in_at=maybe_moment(last_sign_in_at),
+        hd=maybe_text(hd),
     )

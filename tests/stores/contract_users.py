@@ -66,6 +66,16 @@ class UserStoreContract(StoreContract):
         self.assertEqual((user.id, user.email, user.name, user.last_sign_in_at), (ann.id, "ann@new.example", "Ann", later(5)))
         self.assertEqual(user, self.ask(self.stores.users.find(ann.who)))
 
+    def test_sign_in_organisation(self) -> None:
+        """The organisation that the issuer states is kept with the person, until a sign-in states another, or none."""
+        ann = self.person("ann")
+        self.assertIsNone(ann.hd)
+        for hd in ("good.example", "other.example", None):
+            user = self.ask(self.stores.users.sign_in(ann.who, None, None, later(5), hd))
+            assert user is not None
+            self.assertEqual(user.hd, hd)
+            self.assertEqual(user, self.ask(self.stores.users.find(ann.who)))
+
     def test_sign_in_shows_only_print(self) -> None:
         """What cannot be shown is left out of the e-mail address and the name, and they are cut at their limits."""
         ann = self.person("ann")

@@ -117,7 +117,7 @@ class MigrationTests(SynchronousTestCase):
             code = subprocess.run(words, check=False, timeout=60).returncode
             tables = [row[0] for row in self.connection.execute("SELECT name FROM sqlite_master WHERE name LIKE 'base_%'")]
             left += 1
-            self.assertEqual(bool(tables), pending(self.connection, shipped()) == ())
+            self.assertEqual(bool(tables), len(pending(self.connection, shipped())) < len(shipped()))
             apply(self.connection, shipped(), 1)
             self.assertEqual(expected, self.dump())
         self.assertEqual(0, code)

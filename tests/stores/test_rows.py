@@ -187,7 +187,7 @@ class WriteTests(RowsTestCase):
             self.barred(Conflict, as_user(self.ann), insert, box_id("c"), self.ann.id)
             sealed = f"{verb} INTO credentials VALUES (?, 'vnc', ?, 1, x'00', 1)"
             self.barred(Conflict, AsOwner(self.ann.who), sealed, box_id("c"), "https://issuer.example\nann")
-            person = f"{verb} INTO users VALUES (?, ?, 'bob', NULL, NULL, 'administrator', 0, 'x', 1, NULL)"
+            person = f"{verb} INTO users VALUES (?, ?, 'bob', NULL, NULL, 'administrator', 0, 'x', 1, NULL, NULL)"
             self.barred(Conflict, AsGate(Capacity.SIGN_IN), person, "d" * 26, "https://issuer.example")
 
     def test_owner_and_key_are_fixed(self) -> None:

@@ -167,7 +167,7 @@ def _rows(letter: str, number: int) -> dict[str, Row]:
     at = (LETTERS.index(letter) + 1) * 10**15 + number
     box, session = (letter * 25 + "234567"[number]), digest(f"session {name}")
     return {
-        "users": (user_id(letter), ISSUER, f"subject {letter}", f"{letter}@mail.example", None, "user", 0, f"by {name}", at, None),
+        "users": (user_id(letter), ISSUER, f"subject {letter}", f"{letter}@mail.example", None, "user", 0, f"by {name}", at, None, None),
         "sessions": (session, box, user_id(letter), at, at, at, 60, at, f"agent {name}", f"::{name}"),
         "sandbox_sessions": (digest(f"child {name}"), box, session, user_id(letter), box, at, at),
         "handoffs": (digest(f"code {name}"), user_id(letter), session, box, digest(f"browser {name}"), f"/{name}/path", at),
