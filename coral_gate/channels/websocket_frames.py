@@ -323,8 +323,8 @@ def _extended(octets: bytes) -> int:
 def _close(payload: bytes) -> Close:
     if not payload:
         return Close(None, "")
-    code = int.from_bytes(payload[:2])
-    if len(payload) == 1 or not may_be_sent(code):
+    code = int.from_bytes(payload[:2])  # of one octet alone it is less than any code
+    if not may_be_sent(code):
         raise FrameFault(PROTOCOL_ERROR, "a close code is not one")
     return Close(code, _check_utf8(payload[2:], "a close reason is not UTF-8"))
 
