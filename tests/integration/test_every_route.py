@@ -1,109 +1,168 @@
-"""Every way in, asked by a stranger of the running daemon: by each method, as a WebSocket, and with every header that might let one in."""
+"""Every way in, asked of the running daemon as nobody, as somebody, and as whatever a browser or a proxy could claim."""
 
 from __future__ import annotations
 
-import tempfile
-from pathlib import Path
-
-from twisted.internet import reactor
-from twisted.internet.defer import Deferred
-from twisted.internet.threads import deferToThread
-from twisted.trial.unittest import TestCase
+import json
 
 from coral_gate.gate.origins import Side
-from coral_gate.gate.routes import ANY, LOCAL_ISSUER, ROUTES, Guard
-from tests.integration.daemon import Daemon
-from tests.integration.node_origin import NodeOrigin
-from tests.integration.test_try_out import Answer, Browser
-
-SANDBOX = "z" * 26
-UPGRADE = {
-    "Connection": "Upgrade", "Upgrade": "websocket", "Sec-WebSocket-Version": "13", "Sec-WebSocket-Key": "dGhlIHNhbXBsZSBub25jZQ==",
-}  # fmt: skip
-_NAMES = """
-X-Forwarded-For X-Forwarded-Host X-Forwarded-Proto X-Forwarded-Port X-Forwarded-Uri X-Forwarded-User
-X-Forwarded-Email X-Forwarded-Groups X-Forwarded-Preferred-Username X-Forwarded-Access-Token
-X-Forwarded-Method X-Forwarded-Prefix X-Forwarded-Server X-Forwarded-Client-Cert Forwarded X-Real-IP
-X-Client-IP X-Cluster-Client-IP X-Originating-IP X-Remote-IP X-Remote-Addr True-Client-IP CF-Connecting-IP
-Fastly-Client-IP X-ProxyUser-Ip X-Original-URL X-Rewrite-URL X-Original-Host X-Host X-HTTP-Host-Override
-X-HTTP-Method-Override X-HTTP-Method X-Method-Override Via X-User X-User-Id X-User-Email X-Username X-Email
-X-Groups X-Remote-User Remote-User X-Remote-Group X-Auth-User X-Auth-Request-User X-Auth-Request-Email
-X-Auth-Token X-Authenticated-User X-WebAuth-User X-Webauth-Email X-Goog-IAP-JWT-Assertion
-X-Goog-Authenticated-User-Email X-Amzn-Oidc-Identity X-MS-Client-Principal CF-Access-Authenticated-User-Email
-Tailscale-User-Login X-OpenClaw-Scopes X-Coral-User X-Coral-Session X-SSL-Client-CN SSL-Client-Verify
-X-Client-Cert Authorization Proxy-Authorization User-Agent
-"""
-NAMES = _NAMES.split()
-"""What some server in the world takes for an identity, an address or a decision."""
-
-SETTINGS = f"""
-[[sandbox]]
-id = "{SANDBOX}"
-name = "Closed"
-app = {{ kind = "tcp", host = "127.0.0.1", port = @APP@ }}
-owner = {{ issuer = "https://issuer.example", subject = "owner" }}
-[sign_in]
-built_in = true
-"""
+from coral_gate.gate.routes import LOCAL_ISSUER, Guard
+from tests.integration.lint import complaints
+from tests.integration.ways_in import ROWS, SPOOFED, UNDERSCORED, UPGRADE, VISIT, Shown, WaysIn, cookie_field
 
 
-PUBLIC = {route.name for route in (*ROUTES, LOCAL_ISSUER) if route.guard is Guard.PUBLIC}
+class EveryRouteTests(WaysIn):
+    """Nobody in particular asks."""
 
-
-class EveryRouteTests(TestCase):
-    """A stranger."""
-
-    timeout = 120
+    def judge(self, shown: Shown, visit: bool) -> str:
+        """What became of a request; fails where it is not what must."""
+        route, status = shown.route, shown.answer.status
+        if route is None:
+            self.assertEqual(status, 404, str(shown))
+            return "nothing"
+        method = shown.method.encode()
+        if route.guard is Guard.PUBLIC:
+            self.assertIs(status == 405, method not in route.methods, str(shown))
+            self.assertTrue(200 <= status < 500 or route.name == "portal.sign-in-start", str(shown))
+            return "public"
+        if visit and method == b"GET":
+            where = shown.answer.value(b"location") or b""
+            begins = b"/sign-in" if route.side is Side.PORTAL else b"https://%b/handoff?sandbox=" % self.gate.portal.encode()
+            self.assertTrue(status == 303 and where.startswith(begins), f"{shown} {where!r}")
+        else:
+            self.assertEqual((status, shown.answer.value(b"location")), (401, None), str(shown))
+        return "refused"
 
     async def test_stranger(self) -> None:
-        """Only what is enumerated as public answers anything but 401 or the way to sign in; nothing reaches a sandbox."""
-        origin = await NodeOrigin.start(reactor)
-        self.addCleanup(lambda: Deferred.fromCoroutine(origin.stop()))
-        folder = Path(tempfile.mkdtemp(prefix="coral-routes-"))
-        daemon = await Daemon.start(reactor, folder, [], SETTINGS.replace("@APP@", str(origin.ports[0])))
-        self.addCleanup(lambda: Deferred.fromCoroutine(daemon.stop()))
-        answers = await deferToThread(self._ask_all, daemon.port)
-        public = sorted({name for name, answer in answers if answer.status not in (401, 303)})
-        print(f"\nanswers a stranger: {', '.join(public)}")
-        self.assertLessEqual(set(public), PUBLIC)
-        self.assertIn("portal.sign-in", public)
-        for name, answer in answers:
-            self._check(name, answer)
-        self.assertEqual(await origin.take(), [])
+        """Only the enumerated public set answers anybody; the rest is 401 to a script, and to a visit the way to sign in."""
+        await self.in_thread(self._stranger)
+        self.assertEqual(await self.origin.take(), [])
 
-    def _ask_all(self, port: int) -> list[tuple[str, Answer]]:
-        """Each route by each method, as a WebSocket, as a script and as a visit; with the headers on each that is not public."""
-        hosts = {Side.PORTAL: f"gate.localhost:{port}", Side.SANDBOX: f"{SANDBOX}.sbx.localhost:{port}"}
-        answers = []
-        for route in (*ROUTES, LOCAL_ISSUER):
-            url = f"https://{hosts[route.side]}{route.path.decode()}" + ("x" if route.subtree else "")
-            own = {"Origin": f"https://{hosts[route.side]}"}
-            for method in sorted(ANY):
-                answers.append((route.name, Browser(port).ask(url, method.decode(), fields={"Accept": "*/*", **own})))
-            answers += [(route.name, Browser(port).ask(url)), (route.name, Browser(port).ask(url, fields=UPGRADE))]
-            if route.guard is not Guard.PUBLIC:
-                for name in NAMES:
-                    for value in ("admin", "127.0.0.1", "/static/"):
-                        answers.append((route.name, Browser(port).ask(url, fields={"Accept": "*/*", name: value})))
-                every = dict.fromkeys(NAMES, "admin")
-                answers += [
-                    (route.name, Browser(port).ask(url, fields=every)),
-                    (route.name, Browser(port).ask(url, fields=every | UPGRADE)),
-                ]
-        return answers
+    def _stranger(self) -> None:
+        met: dict[str, set[str]] = {}
+        for fields, visit in (((), False), (VISIT, True)):
+            for shown in self.gate.every(*fields):
+                met.setdefault(self.judge(shown, visit), set()).add(shown.route.name if shown.route else shown.target)
+        self.assertFalse(met["public"] & met["refused"])
+        self.assertEqual(met["public"], {route.name for route in ROWS if route.guard is Guard.PUBLIC})
+        print("\n      anybody is answered by: " + ", ".join(sorted(met["public"])), end=" ")
 
-    def _check(self, name: str, answer: Answer) -> None:
-        """What every answer of the gate says about itself, and what none says."""
-        self.assertNotEqual(answer.status, 101, name)
-        if answer.status == 303 and name not in PUBLIC:
-            self.assertRegex(answer.field("location"), r"^(/sign-in(\?next=.*)?|https://gate\.localhost:\d+/handoff\?.*)$", name)
-        policy = answer.field("content-security-policy")
-        self.assertTrue("default-src 'none'" in policy and "frame-ancestors 'none'" in policy, name)
-        self.assertEqual(answer.field("x-content-type-options"), "nosniff", name)
-        self.assertIn(answer.field("referrer-policy"), ("no-referrer", "same-origin"), name)
-        self.assertIn("max-age=31536000; includeSubDomains", answer.field("strict-transport-security"), name)
-        self.assertEqual(answer.field("cross-origin-opener-policy"), "same-origin", name)
-        self.assertFalse(answer.field("server") or answer.field("x-powered-by"), name)
-        for key, value in answer.fields:
-            if key.lower() == "set-cookie":
-                self.assertTrue(value.startswith("__Host-") and "Secure" in value and "HttpOnly" in value and "SameSite=Lax" in value, name)
+    def judge_upgrade(self, shown: Shown) -> None:
+        """Fails where a WebSocket opens, or where the answer tells more than a plain request's."""
+        public = shown.route is not None and shown.route.guard is Guard.PUBLIC and b"GET" in shown.route.methods
+        self.assertIn(shown.answer.status, {400, 403} if public else {401, 403, 404, 405}, str(shown))
+
+    async def test_websockets(self) -> None:
+        """No way in opens a WebSocket to anybody, public or not."""
+
+        def work() -> None:
+            own, ticket = f"Origin: https://{self.gate.portal}", "Sec-WebSocket-Protocol: coral.v1, coral.ticket.x"
+            for fields in (UPGRADE, (*UPGRADE, ticket), (*UPGRADE, own)):
+                for shown in self.gate.every(*fields, methods=("GET",)):
+                    self.judge_upgrade(shown)
+
+        await self.in_thread(work)
+        self.assertEqual(await self.origin.take(), [])
+
+    async def test_odd_methods(self) -> None:
+        """Methods that are none of ours are refused before anything is looked at."""
+
+        def work() -> None:
+            for shown in self.gate.every(methods=("TRACE", "TRACK", "PROPFIND", "get", "DEBUG", "PURGE")):
+                self.assertEqual(shown.answer.status, 501, str(shown))
+
+        await self.in_thread(work)
+
+    async def test_spoofed(self) -> None:
+        """
+        Nothing that a proxy or an identity service might have written lets anybody in anywhere, by a GET or as a WebSocket, one by
+        one or all together.
+        """
+        self.assertGreaterEqual(len({line.partition(":")[0].lower() for line in SPOOFED}), 60)
+        await self.in_thread(self._spoofed)
+        self.assertEqual(await self.origin.take(), [])
+
+    def _spoofed(self) -> None:
+        for fields in (*((line,) for line in SPOOFED), SPOOFED, (*SPOOFED[:40], *SPOOFED[:40])):
+            for shown in self.gate.every(*fields, methods=("GET",)):
+                if shown.route is None or shown.route.name != LOCAL_ISSUER.name:  # which refuses whatever came through a proxy
+                    self.judge(shown, visit=False)
+            for shown in self.gate.every(*fields, *UPGRADE, methods=("GET",)):
+                self.judge_upgrade(shown)
+
+    async def test_underscored(self) -> None:
+        """Names that some server reads as one of those are refused or mean nothing."""
+
+        def work() -> None:
+            for line in UNDERSCORED:
+                for host in (self.gate.portal, self.gate.sandbox()):
+                    self.assertIn(self.gate.ask("GET", host, "/", line).status, (400, 401), line)
+
+        await self.in_thread(work)
+
+    async def test_post_stays_post(self) -> None:
+        """No request but a GET is ever sent elsewhere, whatever it claims to be: a POST never becomes a GET."""
+
+        def work() -> None:
+            for shown in self.gate.every(*VISIT, "Content-Length: 0", methods=("POST", "PUT", "DELETE", "PATCH")):
+                self.assertIsNone(shown.answer.value(b"location"), str(shown))
+
+        await self.in_thread(work)
+
+    async def test_scripts(self) -> None:
+        """A script is told in JSON (RFC 9457): the status, a sentence, and a number to ask about."""
+
+        def work() -> None:
+            for host, target in ((self.gate.portal, "/sessions"), (self.gate.sandbox(), "/api/x"), (self.gate.portal, "/nowhere")):
+                answer = self.gate.ask("GET", host, target, "Accept: application/json", "Sec-Fetch-Mode: cors", "Sec-Fetch-Dest: empty")
+                self.assertEqual(answer.value(b"content-type"), b"application/problem+json")
+                problem = json.loads(answer.body)
+                self.assertEqual(problem["status"], answer.status)
+                self.assertTrue(problem["detail"].endswith(".") and problem["request"])
+
+        await self.in_thread(work)
+
+
+class AnswerTests(WaysIn):
+    """What every answer says of itself."""
+
+    async def test_lint(self) -> None:
+        """Each answer, to anybody and to somebody, carries the gate's whole word on its origin, and no cookie that is not closed in."""
+        await self.in_thread(self._lint)
+
+    def _lint(self) -> None:
+        wrong = []
+        jars = self.sign_in().cookies
+        for fields in ((), VISIT, UPGRADE, SPOOFED[:10], ("Expect: x",), ("A : b",)):
+            wrong += [f"{shown}: {said}" for shown in self.gate.every(*fields) for said in complaints(shown.answer, kept=_kept(shown))]
+        for host, target, route in self.gate.rows():
+            for method in ("GET", "HEAD", "PUT"):
+                shown = Shown(method, host, target, route, self.gate.ask(method, host, target, cookie_field(jars[host])))
+                forwarded = route is not None and route.guard is Guard.SANDBOX and method != "PUT"
+                personal = route is not None and route.guard is Guard.SESSION and shown.answer.status == 200
+                told = complaints(shown.answer, kept=_kept(shown), forwarded=forwarded, personal=personal)
+                wrong += [f"{shown} (signed in): {said}" for said in told]
+        self.assertEqual(wrong, [], "\n".join(wrong[:20]))
+
+    async def test_foreign_origins(self) -> None:
+        """No origin is allowed to read anything: there is no word of CORS in any answer, whoever asks (Fetch §3.2)."""
+
+        def work() -> None:
+            jars = self.sign_in().cookies
+            portal = self.gate.portal
+            for origin in ("null", "https://evil.example", f"https://{self.gate.sandbox()}", f"https://{portal}.evil.example",
+                           f"https://evil.{portal}", f"http://{portal}", f"https://{portal}", "*"):  # fmt: skip
+                for host in (portal, self.gate.sandbox()):
+                    asking = (cookie_field(jars[host]), f"Origin: {origin}", "Access-Control-Request-Method: POST")
+                    for method in ("GET", "OPTIONS", "POST"):
+                        answer = self.gate.ask(method, host, "/", *asking)
+                        self.assertFalse([name for name, _ in answer.fields if name.startswith(b"access-control")])
+                        if origin != f"https://{host}":
+                            self.assertIn(answer.status, (403, 405))
+
+        await self.in_thread(work)
+
+
+def _kept(shown: Shown) -> bool:
+    """Whether it is a file of ours, which is everybody's."""
+    names = ("portal.static", "portal.favicon", "portal.robots")
+    return shown.answer.status in (200, 304) and shown.route is not None and shown.route.name in names
