@@ -208,6 +208,7 @@ class HelloTests(SynchronousTestCase):
             self.assertEqual(dialogue.from_sandbox(event), Forward(event))
             self.assertTrue(dialogue.watching)
         self.assertIsInstance(fresh().from_sandbox(captured("hello")), Refuse)
+        self.assertIsInstance(fresh().from_sandbox(captured("hello").replace(CONNECT_ID.encode(), b"")), Refuse)
         for message in (
             answer("other", {}),
             captured("hello").replace(CONNECT_ID.encode(), b"2"),
@@ -225,6 +226,14 @@ class HelloTests(SynchronousTestCase):
             assert isinstance(outcome, Refuse), message[:100]
             self.assertEqual(outcome.code, 1014)
             self.assertIsInstance(dialogue.from_sandbox(captured("hello")), Refuse)
+
+    def test_truth_alone_is_good(self) -> None:
+        """An answer whose `ok` is anything but true lets nobody in."""
+        for ok in (b"1", b'"true"', b"[1]", b"{}", b"null", b"false"):
+            dialogue = connecting()
+            dialogue.from_sandbox(captured("hello").replace(b'"ok":true', b'"ok":' + ok, 1))
+            self.assertFalse(dialogue.connected, ok)
+            self.assertIsInstance(dialogue.from_browser(request("health")), Refuse)
 
     def test_events_without_end(self) -> None:
         """Their count is bounded until the hello."""

@@ -108,6 +108,10 @@ class ReadTests(SynchronousTestCase):
         self.assertEqual(read_object(b'{"a":"' + b"[{" * 5000 + b'"}'), {"a": "[{" * 5000})
         self.assertEqual(read_object(b'{"a":"' + b'\\"[' * 5000 + b'"}'), {"a": '"[' * 5000})
 
+    def test_linear(self) -> None:
+        """A string without end, full of quotes, is looked through once: once from every quote would take hours."""
+        self.assertRaises(NotStrictJSON, read_object, b'{"a":' + b"[" * 70 + b'"' + b'\\"' * 500_000)
+
     def test_bounds(self) -> None:
         """Numbers and the count of containers are bounded: what is short on the wire is not long in memory."""
         self.assertEqual(read_object(b'{"a":' + b"9" * 40 + b"}"), {"a": int("9" * 40)})
