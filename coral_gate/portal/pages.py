@@ -149,8 +149,7 @@ def sessions(visitor: Visitor, living: Sequence[Session]) -> Page:
 def _session_row(session: Session, this: bool) -> Tag:
     name = browser_name(session.label.agent)
     end = _button("/sessions/end", "End", _unseen(f" the session of {name}"), hidden=(("session", session.id),))
-    where = session.label.address or "an unknown address"
-    told = (("From ", where), ("Signed in ", _when(session.created_at)), ("Last used ", _when(session.last_seen_at)))
+    told = (("From ", session.label.address), ("Signed in ", _when(session.created_at)), ("Last used ", _when(session.last_seen_at)))
     lines = [tags.p(*line, class_="soft") for line in told]
     return tags.li(tags.div(tags.h2(name), *lines), tags.span("This browser", class_="here") if this else end, class_="row")
 

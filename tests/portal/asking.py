@@ -7,6 +7,7 @@ from datetime import timedelta
 from urllib.parse import urlencode
 
 from attrs import define, evolve, field, frozen
+from twisted.internet.defer import Deferred
 
 from coral_gate.errors import Fault
 from coral_gate.gate.tokens import digest_of
@@ -19,7 +20,7 @@ from coral_gate.sandboxes.memory import MemoryLink
 from coral_gate.visitor import Visitor
 from tests.gate.stage import START
 from tests.integration.answers import Answer, AnswerReader
-from tests.sandboxes.recording import RecordingFactory
+from tests.sandboxes.recording import Recording, RecordingFactory
 from tests.sandboxes.turns import Turns
 
 PORTAL = "https://gate.localhost:8443"
@@ -54,11 +55,13 @@ class Desk:
     :ivar asked: what was asked, each with its arguments.
     :ivar journey: the answer; None where somebody may not go there.
     :ivar failing: raised instead.
+    :ivar waiting: what the list of sessions waits for.
     """
 
     asked: list[tuple[object, ...]] = field(factory=list)
     journey: Sent | None = field(factory=lambda: Sent("/there", (b"c=1; Secure",)))
     failing: Exception | None = None
+    waiting: Deferred[None] | None = None
     living: tuple[Session, ...] = (SESSION,)
     cards: Sequence[SandboxCard] = ()
 
@@ -93,6 +96,8 @@ class Desk:
 
     async def list(self, visitor: Visitor) -> tuple[Session, ...]:
         self._note("list", visitor.session)
+        if self.waiting is not None:
+            await self.waiting
         return self.living
 
     async def end_other(self, visitor: Visitor, session: SessionId, address: str) -> bool:
@@ -136,6 +141,24 @@ class Portal:
         cookie: bytes | None = None,
     ) -> Answer:
         """One request of somebody at 192.0.2.7, and its answer."""
+        ours = self.begin(target, method, *fields, body=body, who=who, sandbox=sandbox, cookie=cookie)
+        reader = AnswerReader([method.encode()])
+        reader.feed(ours.received)
+        reader.closed()
+        [answer] = reader.answers
+        return answer
+
+    def begin(
+        self,
+        target: str,
+        method: str = "GET",
+        *fields: tuple[bytes, bytes],
+        body: bytes | None = None,
+        who: Visitor | None = None,
+        sandbox: SandboxId | None = None,
+        cookie: bytes | None = None,
+    ) -> Recording:
+        """The same, and what has come of it so far."""
         lines = [f"{method} {target} HTTP/1.1".encode(), b"Host: gate.localhost", b"Connection: close"]
         lines += [name + b": " + value for name, value in fields]
         if body is not None:
@@ -145,11 +168,12 @@ class Portal:
         [ours] = clients.built
         ours.transport.write(b"\r\n".join(lines) + b"\r\n\r\n" + (body or b""))
         self._clock.settle()
-        reader = AnswerReader([method.encode()])
-        reader.feed(ours.received)
-        reader.closed()
-        [answer] = reader.answers
-        return answer
+        return ours
+
+    def leave(self, ours: Recording) -> None:
+        """The browser goes."""
+        ours.transport.loseConnection()
+        self._clock.settle()
 
     def post(self, target: str, *fields: tuple[str, str], who: Visitor | None = None, cookie: bytes | None = None) -> Answer:
         """A form, sent as a browser sends one."""

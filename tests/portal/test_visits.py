@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from twisted.internet.defer import Deferred
 from twisted.trial.unittest import SynchronousTestCase
 
 from coral_gate.errors import SignInRefused
@@ -133,7 +134,6 @@ class AddressTests(SynchronousTestCase):
         self.assertEqual(self.desk.asked, [("farewell", SANDBOX, "a.b", "17", "ff")])
         self.assertEqual((answer.status, answer.value(b"location")), (303, b"/there"))
 
-
     def test_no_farewell(self) -> None:
         """Whatever is wrong with a way out, the answer is the same, and no page that the sandbox could dress up."""
         self.desk.journey = None
@@ -226,6 +226,16 @@ class FailureTests(SynchronousTestCase):
             self.assertEqual((answer.status, answer.body), (500, b"Something went wrong on our side.\n"), target)
             self.assertEqual(answer.value(b"cache-control"), b"no-store")
         self.assertEqual(len(self.flushLoggedErrors(ZeroDivisionError)), len(targets))
+
+    def test_left(self) -> None:
+        """Who leaves before the answer is there takes the question along: nothing goes on for nobody, and nothing is in the log."""
+        given_up: list[object] = []
+        self.portal.desk.waiting = Deferred(given_up.append)
+        ours = self.portal.begin("/sessions", who=ALICE)
+        self.assertEqual((ours.received, given_up), (b"", []))
+        self.portal.leave(ours)
+        self.assertEqual((ours.received, len(given_up)), (b"", 1))
+        self.assertEqual(self.flushLoggedErrors(), [])
 
     def test_mistake_of_the_issuer(self) -> None:
         """Neither does one of the built-in issuer."""
