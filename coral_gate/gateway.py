@@ -6,8 +6,11 @@ from __future__ import annotations
 
 import secrets
 import time
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Awaitable, Callable, Collection, Mapping
 from datetime import UTC, datetime
+from functools import partial
+from hashlib import sha256
+from pathlib import Path
 from typing import Any
 
 from attrs import define, evolve, field
@@ -16,7 +19,7 @@ from twisted.internet.defer import Deferred
 from twisted.internet.endpoints import serverFromString
 from twisted.internet.interfaces import IProtocolFactory
 from twisted.internet.protocol import ServerFactory
-from twisted.logger import ILogObserver, Logger
+from twisted.logger import ILogObserver, Logger, LogLevelFilterPredicate
 from twisted.web.server import Site
 
 from coral_gate import __version__
@@ -24,8 +27,10 @@ from coral_gate.audit.events import RequestRefused, UserChanged
 from coral_gate.channels.http import HTTPChannel
 from coral_gate.channels.plan import Forwarding
 from coral_gate.channels.portal import PortalChannel
-from coral_gate.config import Config
+from coral_gate.config import Config, parse
+from coral_gate.config.read import read_text
 from coral_gate.config.sections.listen import ListenConfig
+from coral_gate.config.sections.tls import TLSConfig
 from coral_gate.custody.memory_credentials import RefusingCredentials
 from coral_gate.custody.of_sandboxes import SandboxCredentials
 from coral_gate.edge.deadlines import Deadlines
@@ -39,6 +44,7 @@ from coral_gate.errors import ConfigError
 from coral_gate.gate.entrance import Entrance
 from coral_gate.gate.handoff import Handoffs
 from coral_gate.gate.judge import Judge
+from coral_gate.gate.left_lists import LeftLists
 from coral_gate.gate.origins import Origins
 from coral_gate.gate.routes import LOCAL_ISSUER, ROUTES, RouteTable
 from coral_gate.gate.sessions import Sessions
@@ -46,16 +52,21 @@ from coral_gate.gate.tombstones import Tombstones
 from coral_gate.gate.upkeep import Upkeep
 from coral_gate.http1.head import HeadLimits
 from coral_gate.identity.attempts import MemorySignInAttempts
-from coral_gate.identity.configured import SigningIn, signing_in
+from coral_gate.identity.configured import SigningIn, administrators, configured_policy, is_listed, signing_in
 from coral_gate.interfaces import IAuditSink, ICredentials, ISandboxDriver
-from coral_gate.model import Asker, ChannelKind, Role, SandboxId, UserId
+from coral_gate.model import Asker, ChannelKind, CloseCode, Role, SandboxId, UserId, new_sandbox_id
+from coral_gate.operating import OpenStreams, Operating
 from coral_gate.operations.exits import give_up
+from coral_gate.operations.hangup import HangupSignal
 from coral_gate.operations.listening import Listener
-from coral_gate.operations.logs import log_observer
+from coral_gate.operations.logs import log_from, log_observer
+from coral_gate.operations.operator_socket import OperatorSocket
+from coral_gate.operations.reload import Reload
 from coral_gate.portal.services import PortalServices, SandboxCard
 from coral_gate.portal.site import build_site
-from coral_gate.records import AsGate, AsUser, Capacity
+from coral_gate.records import AsGate, AsUser, Capacity, UserRowId
 from coral_gate.sandboxes.configured import static_driver
+from coral_gate.sandboxes.housekeeping import Housekeeper
 from coral_gate.sandboxes.memory import MemoryLink
 from coral_gate.state import State
 from coral_gate.stores.providers import Stores
@@ -69,6 +80,7 @@ class Rooms:
 
     :ivar failing: names what cannot be used now.
     :ivar vault: opens credentials.
+    :ivar makers: what makes sandboxes when an operator asks, by its word.
     :ivar credentials: the same, by sandbox.
     :ivar channels: what serves each kind of connection.
     """
@@ -81,6 +93,7 @@ class Rooms:
     signing_in: SigningIn
     failing: Callable[[], Collection[str]] = tuple
     vault: ICredentials = field(factory=RefusingCredentials)
+    makers: dict[str, ISandboxDriver] = field(factory=dict)
     credentials: SandboxCredentials = field(init=False)
     sessions: Sessions = field(init=False)
     handoffs: Handoffs = field(init=False)
@@ -92,6 +105,7 @@ class Rooms:
     upkeep: Upkeep = field(init=False)
     channels: dict[ChannelKind, Forwarding] = field(init=False)
     doors: list[Door] = field(factory=list, init=False)
+    streams: OpenStreams | None = field(default=None, init=False)
 
     def __attrs_post_init__(self) -> None:
         config, stores = self.config, self.stores
@@ -189,10 +203,37 @@ class Rooms:
 
     async def name_administrators(self) -> None:
         """Let the administrators of the configuration in, where they are not known yet."""
-        for who in self.signing_in.administrators:
+        for who in administrators(self.config):
             if await self.stores.users.find(who) is None:
                 await self.audit.record(UserChanged(user=who, change="allowed", to=Role.ADMINISTRATOR.value))
                 await self.stores.users.allow(AsGate(Capacity.SIGN_IN), who, Role.ADMINISTRATOR, datetime.now(UTC))
+
+    async def keep_to_lists(self) -> int:
+        """End what people have open whom no list of the configuration names any more; gives how many people that were."""
+        return await LeftLists(self.stores.users, self.sessions, lambda user: is_listed(self.config, user), self.cut_user).end()
+
+    def cut_user(self, user: UserRowId, reason: str) -> None:
+        """Cut a user's streams."""
+        if self.streams is not None:
+            self.streams.cut_user(user, CloseCode.FORBIDDEN, reason)
+
+    def cut_sandbox(self, sandbox: SandboxId) -> None:
+        """Cut every stream to a sandbox, and forget what is kept of it."""
+        self.credentials.drop(sandbox)
+        self.sessions.forget_sandbox(sandbox)
+        if self.streams is not None:
+            self.streams.cut_sandbox(sandbox, CloseCode.SANDBOX_GONE, "The sandbox is gone.")
+
+    def take(self, config: Config) -> None:
+        """Go by another configuration from now on, in all that can change while the daemon runs."""
+        self.config = config
+        policy, limits = configured_policy(config), config.limits
+        if self.signing_in.admit_by is not None and policy is not None:
+            self.signing_in.admit_by(policy)
+        self.caps.limit(limits.connections, limits.connections_per_address)
+        for door in self.doors:
+            door.wait_as(config.deadlines)
+            door.head_limits = HeadLimits(limits.head_bytes, limits.target_bytes, limits.fields)
 
     async def leave(self) -> None:
         """Take no further request at any door; returns when the last connection is closed."""
@@ -220,6 +261,9 @@ class Gateway(MultiService):
         self.rooms = rooms
         self._state = state
         self._observer: ILogObserver | None = None
+        self.threshold = LogLevelFilterPredicate()
+        self.hangup: HangupSignal | None = None
+        self.operators: OperatorSocket | None = None
 
     def log_as(self, twistd: Mapping[str, Any]) -> None:
         """
@@ -227,7 +271,7 @@ class Gateway(MultiService):
 
         :param twistd: the options that twistd was started with; where they say otherwise they win.
         """
-        self._observer = log_observer(self.rooms.config.log, twistd)
+        self._observer = log_observer(self.rooms.config.log, twistd, self.threshold)
 
     def setServiceParent(self, parent: Any) -> None:
         """Join twistd's application, which asks it for the log's observer before anything is logged."""
@@ -243,19 +287,79 @@ class Gateway(MultiService):
         """
         try:
             self._state.open()
+            if self.operators is not None:
+                self.operators.startService()
         except ConfigError as error:
             give_up(error)
+        if self.hangup is not None:
+            self.hangup.watch()
         self.rooms.site.doStart()
         self.rooms.upkeep.start()
-        naming = Deferred.fromCoroutine(self.rooms.name_administrators())
-        naming.addErrback(lambda failure: self._log.failure("the administrators of the configuration could not be let in", failure))
+        naming = Deferred.fromCoroutine(self._settle())
+        naming.addErrback(
+            lambda failure: self._log.failure("the lists of the configuration could not be applied to those who are in", failure)
+        )
         super().startService()
         gate = self.rooms.config.gate
         self._log.info("ready: portal {portal}, sandboxes below {site}", portal=str(gate.portal_origin), site=str(gate.sandbox_site))
 
+    async def _settle(self) -> int:
+        """Let in whom the configuration names, and end what those have open whom it names no more."""
+        await self.rooms.name_administrators()
+        return await self.rooms.keep_to_lists()
+
+    def take(self, config: Config, certificates: Callable[[], None]) -> None:
+        """Go by another configuration from now on."""
+        certificates()
+        self.rooms.take(config)
+        log_from(self.threshold, config.log)
+
+    def operate(self, source: Path, certificates: Certificates | None) -> None:
+        """
+        Take reloads and operators' requests while it runs.
+
+        :param source: the configuration's file.
+        """
+        rooms = self.rooms
+
+        def read() -> tuple[Config, str]:
+            text = read_text(source)
+            return parse(text, str(source)), sha256(text.encode()).hexdigest()
+
+        def prepare(config: Config) -> Callable[[], None]:
+            ready = certificates.prepare(_tls(config)) if certificates is not None else lambda: None
+            return partial(self.take, config, ready)
+
+        reload = Reload(rooms.config, read, prepare, self._settle, rooms.audit)
+        operating = Operating(reload, self._housekeeper(), rooms.upkeep.follow, rooms.streams)
+        self.operators = OperatorSocket(rooms.config.gate.state_directory, operating.table(), rooms.reactor)
+        self.hangup = HangupSignal(rooms.reactor, partial(self._reload, reload))
+
+    def _reload(self, reload: Reload) -> None:
+        """A signal has nobody to answer: the log says what came of it."""
+        reloading = Deferred.fromCoroutine(reload.reload())
+        reloading.addErrback(lambda failure: failure.trap(ConfigError) and None)  # each problem is in the log
+        reloading.addErrback(lambda failure: self._log.failure("the configuration could not be read again", failure))
+
+    def _housekeeper(self) -> Housekeeper:
+        rooms = self.rooms
+        return Housekeeper(
+            rooms.stores.sandboxes,
+            rooms.stores.users,
+            self._state.custody.vault,
+            rooms.audit,
+            rooms.makers,
+            rooms.sandbox_origin,
+            rooms.cut_sandbox,
+            lambda: datetime.now(UTC),
+            new_sandbox_id,
+        )
+
     async def _stop(self, stopped: Deferred[Any]) -> None:
         """Listen no more, let what is being served end until the deadline, then cut it."""
         rooms = self.rooms
+        if self.operators is not None:
+            self.operators.stopService()
         await stopped
         limit = rooms.reactor.callLater(rooms.config.deadlines.stop_s, rooms.cut)
         await rooms.leave()
@@ -267,37 +371,57 @@ class Gateway(MultiService):
         await rooms.upkeep.stop()
         await self._state.close()
         self._log.info("stopped")
+        if self.hangup is not None:
+            self.hangup.leave()
 
     def stopService(self) -> Deferred[None]:
         """Stop serving; fires when the last connection is closed."""
         return Deferred.fromCoroutine(self._stop(super().stopService()))
 
 
-def build_gateway(config: Config, reactor: Any) -> Gateway:
+def build_gateway(config: Config, reactor: Any, source: Path | None = None) -> Gateway:
     """
     Build the daemon.
 
+    :param source: the configuration's file, for reading it again; without it no operator is served.
     :param reactor: a Twisted reactor; typed Any since no type names all that it provides.
     :raises ConfigError: what the configuration names cannot be used, e.g. a certificate's file.
     """
     state = State(config, reactor, __version__)
     how = signing_in(config, reactor, known=state.let_in_by_name)
     rooms = Rooms(config, reactor, static_driver(config, reactor), state.stores, state.audit, how, state.failing, state.custody.vault)
-    rooms.upkeep.keys, rooms.upkeep.tidy = state.keep_keys, state.tidy
+    rooms.upkeep.keys, rooms.upkeep.tidy = _each_minute(rooms, state), state.tidy
     gateway = Gateway(rooms, state)
     certificates = _certificates(config) if any(listen.tls for listen in config.listeners) else None
     for listen in config.listeners:
         _listener(rooms, listen, certificates).setServiceParent(gateway)
+    if source is not None:
+        gateway.operate(source.absolute(), certificates)
     return gateway
 
 
+def _each_minute(rooms: Rooms, state: State) -> Callable[[], Awaitable[None]]:
+    async def work() -> None:
+        try:
+            await rooms.keep_to_lists()  # a sign-in that was under way when the lists changed
+        finally:
+            await state.keep_keys()
+
+    return work
+
+
 def _certificates(config: Config) -> Certificates:
-    """The certificates of the configuration, or for trying out one of our own making."""
+    """The certificates of the configuration."""
+    return Certificates(_tls(config), "tls")
+
+
+def _tls(config: Config) -> TLSConfig:
+    """What the configuration says of TLS, or for trying out with a certificate of our own making."""
     tls = config.tls
     if not tls.certificates:
         names = (config.gate.portal_origin.host, "*." + config.gate.sandbox_site.host)
         tls = evolve(tls, certificates=(self_signed(config.gate.state_directory / "tls", names),))
-    return Certificates(tls, "tls")
+    return tls
 
 
 def _listener(rooms: Rooms, listen: ListenConfig, certificates: Certificates | None) -> Listener:

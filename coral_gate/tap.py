@@ -36,7 +36,7 @@ def makeService(options: Options) -> IService:
         config = load(options["config"])
         from coral_gate.gateway import build_gateway
 
-        gateway = build_gateway(config, reactor)
+        gateway = build_gateway(config, reactor, options["config"])
     except ConfigError as error:
         raise SystemExit(int(refuse(error))) from None
     gateway.log_as(options.parent or {})

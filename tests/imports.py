@@ -15,6 +15,7 @@ PACKAGE = "coral_gate"
 LAYERS: tuple[frozenset[str], ...] = (
     frozenset({"tap", "cli"}),
     frozenset({"gateway"}),
+    frozenset({"operating"}),
     frozenset({"state"}),
     frozenset({"edge"}),
     frozenset({"gate"}),
@@ -28,7 +29,7 @@ LAYERS: tuple[frozenset[str], ...] = (
 BESIDE = {("tap", "cli"), *((a, b) for a in LAYERS[-1] for b in LAYERS[-1])}
 """What may import from its own layer: twistd's entry uses the command's words, and the values of the floor build on each other."""
 
-ONLY_FOR = {"portal": ("channels.portal", "gateway", "cli.*"), "operations": ("gateway", "edge.*", "cli.*")}
+ONLY_FOR = {"portal": ("channels.portal", "gateway", "cli.*"), "operations": ("gateway", "operating", "edge.*", "cli.*")}
 """Rooms that only these modules, besides their own, may import."""
 
 VALUES = ("audit.event", "audit.events")

@@ -29,6 +29,15 @@ def load(path: Path) -> Config:
 
     :raises ConfigError: it cannot be read or used; holds every mistake, in the order of the file.
     """
+    return parse(read_text(path), str(path))
+
+
+def read_text(path: Path) -> str:
+    """
+    Read the text of a configuration file.
+
+    :raises ConfigError: it cannot be read, or is too large or no text.
+    """
     name = str(path)
     try:
         contents = read_regular(path, LARGEST_FILE_BYTES)
@@ -39,7 +48,7 @@ def load(path: Path) -> Config:
         _refuse(name, f"The file cannot be read: {why.lower()}.")
     if len(contents) > LARGEST_FILE_BYTES:
         _refuse(name, "The file is larger than 1 MiB.")
-    return parse(_text(contents, name), name)
+    return _text(contents, name)
 
 
 def _text(contents: bytes, name: str) -> str:

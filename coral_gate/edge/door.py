@@ -71,6 +71,11 @@ class Door:
     _drained: Deferred[None] | None = field(default=None, init=False, repr=False)
 
     def __attrs_post_init__(self) -> None:
+        self.wait_as(self.times)
+
+    def wait_as(self, times: DeadlinesConfig) -> None:
+        """Wait so long from now on; a deadline that is running stays."""
+        self.times = times
         self.ticks = {wait: ticks(getattr(self.times, wait.value)) for wait in Wait}
 
     def leave(self) -> Deferred[None]:

@@ -45,6 +45,10 @@ class ConnectionCaps:
         self._open = 0
         self._by_address: Counter[str] = Counter()
 
+    def limit(self, total: int, per_address: int) -> None:
+        """Refuse what is above these caps from now on; connections that are open stay."""
+        self._total, self._per_address = total, per_address
+
     def enter(self, address: str) -> bool:
         """Count one connection; False where it is one too many and must be closed."""
         key = counted_as(address)

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import os
 import stat
+from collections.abc import Callable
 from pathlib import Path
 
 from OpenSSL import SSL, crypto
@@ -49,19 +50,31 @@ class Certificates:
 
         :raises ConfigError: a file cannot be used; what was in use before stays in use.
         """
+        self.prepare(self._config)()
+
+    def prepare(self, config: TLSConfig) -> Callable[[], None]:
+        """
+        Read the files that a configuration names; gives what takes them into use, which cannot fail.
+
+        :raises ConfigError: a file cannot be used.
+        """
         problems: list[Problem] = []
-        contexts = [self._context(one, problems) for one in self._config.certificates]
+        contexts = [_context(one, config, self._where, problems) for one in config.certificates]
         if problems:
             raise ConfigError(tuple(problems))
         by_name = {
             name.encode("ascii"): context
-            for one, context in zip(self._config.certificates, contexts, strict=True)
+            for one, context in zip(config.certificates, contexts, strict=True)
             if context is not None
             for name in one.names
         }
         default = next(context for context in contexts if context is not None)
         default.set_tlsext_servername_callback(self._named)
-        self._default, self._by_name = default, by_name
+
+        def take() -> None:
+            self._config, self._default, self._by_name = config, default, by_name
+
+        return take
 
     def serverConnectionForTLS(self, protocol: TLSMemoryBIOProtocol) -> SSL.Connection:
         """A connection that has yet to be told its name."""
@@ -77,27 +90,28 @@ class Certificates:
         if context is not None:
             connection.set_context(context)
 
-    def _context(self, one: CertificateConfig, problems: list[Problem]) -> SSL.Context | None:
-        try:
-            chain = _certificates(one.certificate)
-            key = _key(one.key)
-            options = CertificateOptions(
-                privateKey=key,
-                certificate=chain[0],
-                extraCertChain=chain[1:],
-                raiseMinimumTo=TLSVersion.TLSv1_3 if self._config.minimum == "1.3" else None,
-                acceptableCiphers=_CIPHERS,
-                acceptableProtocols=[b"http/1.1"],
-            )
-            context = options.getContext()
-            context.check_privatekey()
-        except (OSError, ValueError, crypto.Error, SSL.Error) as e:
-            problems.append(Problem(self._where, "tls.certificate", _why(one, e)))
-            return None
-        context.set_options(SSL.OP_NO_COMPRESSION | SSL.OP_NO_TICKET | SSL.OP_NO_RENEGOTIATION)
-        context.set_mode(SSL.MODE_RELEASE_BUFFERS)
-        context.set_session_cache_mode(SSL.SESS_CACHE_OFF)
-        return context
+
+def _context(one: CertificateConfig, config: TLSConfig, where: str, problems: list[Problem]) -> SSL.Context | None:
+    try:
+        chain = _certificates(one.certificate)
+        key = _key(one.key)
+        options = CertificateOptions(
+            privateKey=key,
+            certificate=chain[0],
+            extraCertChain=chain[1:],
+            raiseMinimumTo=TLSVersion.TLSv1_3 if config.minimum == "1.3" else None,
+            acceptableCiphers=_CIPHERS,
+            acceptableProtocols=[b"http/1.1"],
+        )
+        context = options.getContext()
+        context.check_privatekey()
+    except (OSError, ValueError, crypto.Error, SSL.Error) as e:
+        problems.append(Problem(where, "tls.certificate", _why(one, e)))
+        return None
+    context.set_options(SSL.OP_NO_COMPRESSION | SSL.OP_NO_TICKET | SSL.OP_NO_RENEGOTIATION)
+    context.set_mode(SSL.MODE_RELEASE_BUFFERS)
+    context.set_session_cache_mode(SSL.SESS_CACHE_OFF)
+    return context
 
 
 def _why(one: CertificateConfig, error: Exception) -> str:

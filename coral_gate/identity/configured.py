@@ -22,10 +22,11 @@ from coral_gate.identity.local import LocalIssuer, local_issuer
 from coral_gate.identity.local_page import LocalUser
 from coral_gate.identity.local_signing import ALGORITHM
 from coral_gate.identity.oidc import Known, nobody_known, openid_provider
-from coral_gate.identity.policy import sign_in_policy
+from coral_gate.identity.policy import SignInPolicy, sign_in_policy
 from coral_gate.identity.settings import ClientAuthentication, ClientSettings
 from coral_gate.interfaces import IIdentityProvider
 from coral_gate.model import Identity, SignInAttempt, SignInStart, UserId
+from coral_gate.records import User
 
 CALLBACK = "/sign-in/callback"
 """Where an issuer sends browsers back to, on the portal's origin."""
@@ -65,12 +66,14 @@ class SigningIn:
     :ivar issuer_name: what the button says.
     :ivar administrators: who has that role from their first sign-in on.
     :ivar local: the built-in issuer, where it is configured.
+    :ivar admit_by: lets people in by other lists from now on; None where the lists are the built-in issuer's own, or nobody's.
     """
 
     provider: IIdentityProvider
     issuer_name: str
     administrators: tuple[UserId, ...] = ()
     local: LocalIssuer | None = None
+    admit_by: Callable[[SignInPolicy], None] | None = None
 
 
 def signing_in(config: Config, reactor: Any, announce: Callable[[str], None] | None = None, known: Known = nobody_known) -> SigningIn:
@@ -89,12 +92,36 @@ def signing_in(config: Config, reactor: Any, announce: Callable[[str], None] | N
         return SigningIn(NoProvider(), "your organisation")
     said, issuer = config.sign_in, config.sign_in.issuer
     provider = openid_provider(_settings(said, issuer), NetworkHTTPClient(reactor), known=known)
-    return SigningIn(provider, said.issuer_name or _name(issuer), tuple(UserId(issuer, sub) for sub in said.administrators))
+    return SigningIn(provider, said.issuer_name or _name(issuer), administrators(config), admit_by=provider.admit_by)
 
 
 def configured_issuer(config: Config) -> str | None:
     """The one issuer whose people sign in here; None where nobody can."""
     return str(config.gate.portal_origin) + _LOCAL_PATH if config.sign_in.built_in else config.sign_in.issuer
+
+
+def administrators(config: Config) -> tuple[UserId, ...]:
+    """Who has that role from their first sign-in on."""
+    issuer = configured_issuer(config)
+    return () if issuer is None else tuple(UserId(issuer, sub) for sub in config.sign_in.administrators)
+
+
+def configured_policy(config: Config) -> SignInPolicy | None:
+    """The lists of people who may sign in; None where nobody can."""
+    said = config.sign_in
+    if said.built_in:
+        return sign_in_policy(subject=(*said.try_out_users, *said.administrators))
+    if said.issuer is None:
+        return None
+    return sign_in_policy(said.allow_hd, said.allow_email, (*said.allow_subject, *said.administrators))
+
+
+def is_listed(config: Config, user: User) -> bool:
+    """Whether a list names somebody, by what the issuer last said of them."""
+    policy = configured_policy(config)
+    if policy is None or user.who.iss != configured_issuer(config):
+        return False
+    return user.who.sub in policy.subject or user.hd in policy.hd or user.email in policy.email
 
 
 def _settings(said: SignInConfig, issuer: str) -> ClientSettings:
@@ -130,8 +157,7 @@ def _built_in(config: Config, announce: Callable[[str], None]) -> SigningIn:
         profile=True,
     )
     provider = openid_provider(settings, InProcessHTTPClient(portal, issuer.respond))
-    administrators = tuple(UserId(issuer.issuer, sub) for sub in config.sign_in.administrators)
-    return SigningIn(provider, config.sign_in.issuer_name or "the word on the terminal", administrators, issuer)
+    return SigningIn(provider, config.sign_in.issuer_name or "the word on the terminal", administrators(config), issuer)
 
 
 def _name(issuer: str) -> str:

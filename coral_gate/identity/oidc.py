@@ -13,7 +13,7 @@ from datetime import UTC, datetime, timedelta
 from typing import TypeAlias
 from urllib.parse import urlencode
 
-from attrs import define
+from attrs import define, evolve
 from zope.interface import implementer
 
 from coral_gate.errors import SignInRefused
@@ -24,6 +24,7 @@ from coral_gate.identity.id_token import Expected, judge_id_token
 from coral_gate.identity.jwks import IssuerKeys, issuer_keys
 from coral_gate.identity.metadata import IssuerMetadata
 from coral_gate.identity.person import Person, person_of, with_userinfo
+from coral_gate.identity.policy import SignInPolicy
 from coral_gate.identity.refusals import Document, Outage, Refusal, refused, unavailable
 from coral_gate.identity.remembered import Remembered
 from coral_gate.identity.settings import ClientSettings
@@ -108,6 +109,10 @@ class OpenIDProvider:
         if not await self._known(person.user):
             self._admit(person)
         return person.identity
+
+    def admit_by(self, policy: SignInPolicy) -> None:
+        """Let people in by these lists from now on."""
+        self._settings = evolve(self._settings, policy=policy)
 
     def _admit(self, person: Person) -> None:
         try:

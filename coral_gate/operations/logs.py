@@ -42,9 +42,11 @@ class _Plain:
         self._observe({"time": event.get("log_time"), "level": level.name, "namespace": event.get("log_namespace", ""), "text": text})
 
 
-def log_observer(config: LogConfig, twistd: Mapping[str, Any]) -> ILogObserver | None:
+def log_observer(config: LogConfig, twistd: Mapping[str, Any], threshold: LogLevelFilterPredicate | None = None) -> ILogObserver | None:
     """
     The observer that the configuration asks for.
+
+    :param threshold: says what is grave enough; set to what the configuration says, and for the caller to change later.
 
     :param twistd: the options that twistd was started with; where they choose the log themselves (`--syslog`, `--logger`), they win.
     :return: None where twistd's own choice stands.
@@ -53,7 +55,15 @@ def log_observer(config: LogConfig, twistd: Mapping[str, Any]) -> ILogObserver |
         return None
     out = _out(twistd)
     observer = _Plain(out) if config.format == "json" else textFileLogObserver(out)
-    return FilteringLogObserver(observer, [LogLevelFilterPredicate(LogLevel.levelWithName(config.level))])
+    threshold = threshold or LogLevelFilterPredicate()
+    log_from(threshold, config)
+    return FilteringLogObserver(observer, [threshold])
+
+
+def log_from(threshold: LogLevelFilterPredicate, config: LogConfig) -> None:
+    """Write what is as grave as the configuration says, and what is graver, from now on."""
+    threshold.clearLogLevels()
+    threshold.setLogLevelForNamespace("", LogLevel.levelWithName(config.level))
 
 
 def _out(twistd: Mapping[str, Any]) -> IO[Any]:
