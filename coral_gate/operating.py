@@ -80,6 +80,7 @@ class Operating:
             "sandbox.stop": self._stop,
             "sandbox.destroy": self._destroy,
             "sandbox.rotate": self._rotate,
+            "sandbox.states": self._states,
         }
         return found if self.streams is None else {**found, "stream.list": self._list, "stream.cut": self._cut}
 
@@ -138,6 +139,10 @@ class Operating:
         sandbox = _named(given)
         await self.housekeeper.destroy(sandbox, tell)
         return {"id": sandbox, "state": "destroyed"}
+
+    async def _states(self, given: Given, tell: Tell) -> Facts:
+        _only(given)
+        return {"states": {sandbox: condition.state.value for sandbox, condition in (await self.housekeeper.conditions()).items()}}
 
     async def _rotate(self, given: Given, tell: Tell) -> Facts:
         _only(given, "sandbox", "service")

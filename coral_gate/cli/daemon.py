@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from coral_gate.cli.exits import Exit
 from coral_gate.errors import ConfigError, Problem
 from coral_gate.operations.operator_lines import LONGEST_ANSWER_BYTES, Done, Failed, NotALine, Progress, Request, read_answer, request_line
 from coral_gate.operations.operator_socket import SOCKET_NAME
@@ -110,3 +111,19 @@ def _connected(folder: Path, wait_s: float) -> socket.socket:
         raise NotRunning("The daemon does not run; start it with 'coral-gate run' or 'systemctl start coral-gate'.") from None
     connection.settimeout(wait_s)
     return connection
+
+
+def excused(verb: str, work: Callable[[], int]) -> int:
+    """
+    The exit code of work that asks the daemon; where it could not be done, stderr says why.
+
+    :raises ConfigError: as `ask`.
+    """
+    try:
+        return work()
+    except NotRunning as error:
+        print(f"coral-gate {verb}: {error}", file=sys.stderr)
+        return Exit.UNAVAILABLE
+    except NotDone as error:
+        print(f"coral-gate {verb}: {error}", file=sys.stderr)
+        return Exit.FAILED

@@ -15,7 +15,11 @@ VERBS: Final[Mapping[str, str]] = {
     "check": "coral_gate.cli.check",
     "credential": "coral_gate.cli.credential",
     "keys": "coral_gate.cli.keys",
+    "reload": "coral_gate.cli.reload",
     "run": "coral_gate.cli.run",
+    "sandbox": "coral_gate.cli.sandbox",
+    "session": "coral_gate.cli.session",
+    "stream": "coral_gate.cli.stream",
     "user": "coral_gate.cli.user",
 }
 """Each verb and its module, in the order that `coral-gate --help` shows."""

@@ -14,7 +14,7 @@ from twisted.internet.defer import DeferredLock
 from coral_gate.audit.events import SandboxChanged
 from coral_gate.errors import Conflict
 from coral_gate.interfaces import IAuditSink, ISandboxDriver, ISandboxStore, IUserStore
-from coral_gate.model import SandboxId, Secret, ServiceName, UserId
+from coral_gate.model import Condition, SandboxId, SandboxState, Secret, ServiceName, UserId
 from coral_gate.records import AsGate, Because, Capacity, Sandbox, UserRowId
 
 NEW: Final = "new"
@@ -168,6 +168,20 @@ class Housekeeper:
             await self._vault.destroy(owner, sandbox)
             await self._sandboxes.tombstone(_GATE, sandbox, Because("destroyed", self._now()))
             self._cut(sandbox)  # whoever came in meanwhile
+
+    async def conditions(self) -> dict[SandboxId, Condition]:
+        """How each sandbox of these drivers is, as they last saw it; what they do not know is left out."""
+        found: dict[SandboxId, Condition] = {}
+        after: UserRowId | None = None
+        while page := await self._users.list(_OPERATOR, after=after):
+            for user in page:
+                for row in await self._sandboxes.list(_GATE, user.id):
+                    driver = self._drivers.get(row.driver)
+                    condition = driver.condition(row.id) if driver is not None else Condition(SandboxState.UNKNOWN)
+                    if condition.state is not SandboxState.UNKNOWN:
+                        found[row.id] = condition
+            after = page[-1].id
+        return found
 
     async def _furnish(self, row: Sandbox, owner: UserId) -> None:
         """Make it, or bring it what has changed: the first credential is drawn here, and again where a crash lost it."""
