@@ -19,6 +19,7 @@ setup: ## make or refresh .venv with everything pinned in requirements-test.lock
 
 test: setup ## everything: linters, types, documentation, all tests (as root also installs the Debian packages that tests need)
 	@$(PY) tools/debian_packages.py
+	@$(PY) tools/openclaw.py
 	@$(PY) -m tests.run $(FOLDERS)
 
 test-long: export CORAL_LONG = 1
@@ -31,6 +32,7 @@ lock: ## pin anew what setup.cfg asks for (with Python 3.11; UPGRADE=--upgrade t
 	@[ -x $(LOCK_TOOLS)/bin/pip-compile ] || { $(LOCK_PYTHON) -m venv $(LOCK_TOOLS) && $(LOCK_TOOLS)/bin/pip install --quiet 'pip-tools==7.6.*'; }
 	CUSTOM_COMPILE_COMMAND='make lock' $(LOCK_TOOLS)/bin/pip-compile $(LOCK_FLAGS) $(UPGRADE) -o requirements.lock setup.cfg
 	CUSTOM_COMPILE_COMMAND='make lock' $(LOCK_TOOLS)/bin/pip-compile $(LOCK_FLAGS) $(UPGRADE) --extra test -c requirements.lock -o requirements-test.lock setup.cfg
+	CUSTOM_COMPILE_COMMAND='make lock' $(LOCK_TOOLS)/bin/pip-compile $(LOCK_FLAGS) $(UPGRADE) -o requirements-demo.lock requirements-demo.in
 
 clean: ## remove everything that make has made, .venv included
 	rm -rf $(VENV) .tools build dist apidocs .mypy_cache .ruff_cache .hypothesis _trial_temp* *.egg-info .coverage*

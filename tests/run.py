@@ -40,6 +40,7 @@ BUDGETS_S: dict[str, tuple[int, int]] = {
     "portal": (60, 300),
     "sandboxes": (60, 600),
     "stores": (120, 900),
+    "tools": (60, 120),
 }
 """How long each folder's tests may take; more is a failure, twice as much ends them."""
 
