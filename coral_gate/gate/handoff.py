@@ -3,7 +3,9 @@ The hand-off: how a browser that is signed in at the portal gets a session on a 
 
 The sandbox's origin sets a cookie that its pages cannot read and sends the browser to the portal with the cookie's digest;
 the portal, if the visitor may use the sandbox, sends it back with a one-time code bound to session, sandbox and that digest.
-A hostile page or service worker on the sandbox's origin sees the code, and can do nothing with it elsewhere.
+A hostile service worker on the sandbox's origin sees the code, and can do nothing with it elsewhere. One that has begun the
+hand-off itself, with a cookie of its maker's, lets its maker in at that sandbox, which is in their hands already, and nowhere
+else; it ends with the visitor's session.
 """
 
 from __future__ import annotations

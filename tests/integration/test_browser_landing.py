@@ -41,6 +41,7 @@ class LandingTests(BrowserTests):
     def setUp(self) -> None:
         super().setUp()
         self.alice = self.profile("alice")
+        self.token = self.alice.cookie(self.house.portal, "__Host-coral") or ""
 
     def call(self, tab: Tab, script: str, *arguments: object) -> object:
         """What a function gives in a page."""
@@ -70,8 +71,7 @@ class LandingTests(BrowserTests):
 
     def _handed_over(self, path: str) -> str:
         """Where the portal sends the browser that holds a cookie that we know."""
-        portal = Client(self.house.plain_port, f"gate.localhost:{self.house.port}")
-        portal.jar["__Host-coral"] = self.alice.cookie(self.house.portal, "__Host-coral") or ""
+        portal = Client(self.house.plain_port, f"gate.localhost:{self.house.port}", {"__Host-coral": self.token})
         self.alice.set_cookie(self.house.sandbox(), "__Host-Http-coral-pre", "V" * 43)
         binding = hashlib.sha256(b"V" * 43).hexdigest()
         answer = portal.ask(f"/handoff?sandbox={MINE}&browser={binding}&path={quote(path, safe='')}")
