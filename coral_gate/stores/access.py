@@ -127,6 +127,20 @@ HANDOFFS: Final = Table(
     },
 )
 
+TICKETS: Final = Table(
+    name="tickets",
+    columns=("digest", "user_id", "session", "sandbox", "channel", "origin", "expires_at"),
+    unique=(("digest",),),
+    owner="user_id",
+    own=_ENDING,
+    administrator=_ENDING,
+    gate={
+        Capacity.HANDOFF: frozenset({_S, _I, _D}),
+        Capacity.SESSIONS: _ENDING,
+        Capacity.OPERATOR: _ENDING,
+    },
+)
+
 SANDBOXES: Final = Table(
     name="sandboxes",
     columns=("id", "owner", "name", "driver", "state", "created_at", "destroyed_at"),
@@ -165,7 +179,7 @@ REVOCATIONS: Final = Table(
     },
 )
 
-TABLES: Final = (USERS, SESSIONS, SANDBOX_SESSIONS, HANDOFFS, SANDBOXES, CREDENTIALS, REVOCATIONS)
+TABLES: Final = (USERS, SESSIONS, SANDBOX_SESSIONS, HANDOFFS, TICKETS, SANDBOXES, CREDENTIALS, REVOCATIONS)
 """Every table whose rows belong to someone."""
 
 

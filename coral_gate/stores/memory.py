@@ -18,6 +18,7 @@ from coral_gate.records import (
     Sandbox,
     SandboxSession,
     Session,
+    Ticket,
     User,
     UserRowId,
 )
@@ -32,6 +33,7 @@ class MemoryTables:
     sessions: dict[bytes, Session] = field(factory=dict)
     children: dict[bytes, SandboxSession] = field(factory=dict)
     handoffs: dict[bytes, Handoff] = field(factory=dict)
+    tickets: dict[bytes, Ticket] = field(factory=dict)
     sandboxes: dict[SandboxId, Sandbox] = field(factory=dict)
     revocations: list[Revocation] = field(factory=list)
     last_seq: int = 0
@@ -64,11 +66,11 @@ class MemoryTables:
 
     def require_new(self, digest: bytes) -> None:
         """
-        Go on only where no session, sandbox session or code has this digest.
+        Go on only where no session, sandbox session, code or ticket has this digest.
 
         :raises Conflict: one has it.
         """
-        if digest in self.sessions or digest in self.children or digest in self.handoffs:
+        if digest in self.sessions or digest in self.children or digest in self.handoffs or digest in self.tickets:
             raise Conflict
 
     def revoke(self, kind: RevocationKind, subject: str, user: UserRowId, because: Because) -> None:
@@ -77,9 +79,10 @@ class MemoryTables:
         self.revocations.append(Revocation(self.last_seq, kind, subject, user, because.reason, because.at))
 
     def end_session(self, session: Session, because: Because) -> None:
-        """Delete a session with its children and hand-offs; one revocation stands for all of them."""
+        """Delete a session with its children, hand-offs and tickets; one revocation stands for all of them."""
         self.children = {digest: child for digest, child in self.children.items() if child.parent != session.digest}
         self.handoffs = {digest: code for digest, code in self.handoffs.items() if code.session != session.digest}
+        self.tickets = {digest: ticket for digest, ticket in self.tickets.items() if ticket.session != session.digest}
         del self.sessions[session.digest]
         self.revoke(RevocationKind.SESSION, session.id, session.user, because)
 

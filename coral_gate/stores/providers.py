@@ -6,13 +6,14 @@ from __future__ import annotations
 
 from attrs import field, frozen
 
-from coral_gate.interfaces import ICredentialStore, IHandoffStore, IRevocationLog, ISandboxStore, ISessionStore, IUserStore
+from coral_gate.interfaces import ICredentialStore, IHandoffStore, IRevocationLog, ISandboxStore, ISessionStore, ITicketStore, IUserStore
 from coral_gate.stores.memory import MemoryTables
 from coral_gate.stores.memory_credentials import MemoryCredentialStore
 from coral_gate.stores.memory_handoffs import MemoryHandoffStore
 from coral_gate.stores.memory_revocations import MemoryRevocationLog
 from coral_gate.stores.memory_sandboxes import MemorySandboxStore
 from coral_gate.stores.memory_sessions import MemorySessionStore
+from coral_gate.stores.memory_tickets import MemoryTicketStore
 from coral_gate.stores.memory_users import MemoryUserStore
 from coral_gate.stores.sql import Database
 from coral_gate.stores.sql_credentials import SQLCredentialStore
@@ -20,6 +21,7 @@ from coral_gate.stores.sql_handoffs import SQLHandoffStore
 from coral_gate.stores.sql_revocations import SQLRevocationLog
 from coral_gate.stores.sql_sandboxes import SQLSandboxStore
 from coral_gate.stores.sql_sessions import SQLSessionStore
+from coral_gate.stores.sql_tickets import SQLTicketStore
 from coral_gate.stores.sql_users import SQLUserStore
 
 
@@ -30,6 +32,7 @@ class Stores:
     users: IUserStore = field()
     sessions: ISessionStore = field()
     handoffs: IHandoffStore = field()
+    tickets: ITicketStore = field()
     sandboxes: ISandboxStore = field()
     revocations: IRevocationLog = field()
     credentials: ICredentialStore = field()
@@ -42,6 +45,7 @@ def memory_stores() -> Stores:
         users=MemoryUserStore(tables),
         sessions=MemorySessionStore(tables),
         handoffs=MemoryHandoffStore(tables),
+        tickets=MemoryTicketStore(tables),
         sandboxes=MemorySandboxStore(tables),
         revocations=MemoryRevocationLog(tables),
         credentials=MemoryCredentialStore(),
@@ -54,6 +58,7 @@ def database_stores(database: Database) -> Stores:
         users=SQLUserStore(database),
         sessions=SQLSessionStore(database),
         handoffs=SQLHandoffStore(database),
+        tickets=SQLTicketStore(database),
         sandboxes=SQLSandboxStore(database),
         revocations=SQLRevocationLog(database),
         credentials=SQLCredentialStore(database),

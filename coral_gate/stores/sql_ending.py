@@ -19,12 +19,13 @@ def revoke(rows: Rows, kind: RevocationKind, subject: str, user: UserRowId, beca
 
 def end_session(rows: Rows, session: Row, because: Because) -> SessionId:
     """
-    Delete a session with its children and hand-offs; one revocation stands for all of them.
+    Delete a session with its children, hand-offs and tickets; one revocation stands for all of them.
 
     :param session: its digest, id and user.
     """
     digest, row_id, user = octets(session[0]), SessionId(text(session[1])), UserRowId(text(session[2]))
     rows.execute("DELETE FROM handoffs WHERE session = ?", (digest,))
+    rows.execute("DELETE FROM tickets WHERE session = ?", (digest,))
     rows.execute("DELETE FROM sandbox_sessions WHERE parent = ?", (digest,))
     rows.execute("DELETE FROM sessions WHERE digest = ?", (digest,))
     revoke(rows, RevocationKind.SESSION, row_id, user, because)

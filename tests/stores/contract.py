@@ -25,6 +25,7 @@ from coral_gate.records import (
     Session,
     SessionId,
     SessionLabel,
+    Ticket,
     User,
     new_session_id,
 )
@@ -78,6 +79,11 @@ def a_child(parent: Session, name: str, sandbox: SandboxId, at: datetime = NOW) 
 def a_handoff(session: Session, name: str, expires_at: datetime) -> Handoff:
     """A code for this session."""
     return Handoff(digest(name), session.user, session.digest, box_id("b"), digest("browser"), "/a?b=c", expires_at)
+
+
+def a_ticket(session: Session, name: str, expires_at: datetime) -> Ticket:
+    """A ticket of this session."""
+    return Ticket(digest(name), session.user, session.digest, box_id("b"), "control", "https://b.example", expires_at)
 
 
 def a_sandbox(user: User, letter: str, at: datetime = NOW) -> Sandbox:

@@ -11,6 +11,7 @@ from tests.stores.contract_handoffs import HandoffStoreContract
 from tests.stores.contract_revocations import RevocationLogContract
 from tests.stores.contract_sandboxes import SandboxStoreContract
 from tests.stores.contract_sessions import SessionStoreContract
+from tests.stores.contract_tickets import TicketStoreContract
 from tests.stores.contract_users import UserStoreContract
 
 
@@ -32,6 +33,10 @@ class MemorySessionsTests(InMemory, SessionStoreContract, SynchronousTestCase):
 
 class MemoryHandoffsTests(InMemory, HandoffStoreContract, SynchronousTestCase):
     """One-time codes in memory."""
+
+
+class MemoryTicketsTests(InMemory, TicketStoreContract, SynchronousTestCase):
+    """Tickets in memory."""
 
 
 class MemorySandboxesTests(InMemory, SandboxStoreContract, SynchronousTestCase):

@@ -22,7 +22,21 @@ from coral_gate.stores.sqlite import open_for_daemon
 from coral_gate.stores.sqlite_guard import Guard
 from coral_gate.stores.threads import at_once
 from tests.stores import hostile
-from tests.stores.contract import NOW, OPERATOR, Asking, a_child, a_handoff, a_sandbox, a_session, as_admin, as_user, box_id, digest, later
+from tests.stores.contract import (
+    NOW,
+    OPERATOR,
+    Asking,
+    a_child,
+    a_handoff,
+    a_sandbox,
+    a_session,
+    a_ticket,
+    as_admin,
+    as_user,
+    box_id,
+    digest,
+    later,
+)
 
 
 class RowsTestCase(Asking, SynchronousTestCase):
@@ -46,6 +60,7 @@ class RowsTestCase(Asking, SynchronousTestCase):
         self.ask(self.stores.sessions.create(session, most=5))
         self.ask(self.stores.sessions.create_child(a_child(session, f"{sub} child", box_id(letter)), most=5))
         self.ask(self.stores.handoffs.put(a_handoff(session, f"{sub} code", later(30))))
+        self.ask(self.stores.tickets.put(a_ticket(session, f"{sub} ticket", later(30))))
         self.ask(self.stores.sandboxes.put(as_user(user), a_sandbox(user, letter)))
         sealed = SealedCredential(box_id(letter), ServiceName.VNC, who, 1, f"sealed {sub}".encode(), NOW)
         self.assertTrue(self.ask(self.credentials.put(sealed, None)))
@@ -126,6 +141,7 @@ class ReadTests(RowsTestCase):
             "SELECT * FROM sessions WHERE digest = ?": digest("bob"),
             "SELECT * FROM sandbox_sessions WHERE digest = ?": digest("bob child"),
             "SELECT * FROM handoffs WHERE digest = ?": digest("bob code"),
+            "SELECT * FROM tickets WHERE digest = ?": digest("bob ticket"),
             "SELECT * FROM sandboxes WHERE id = ?": box_id("c"),
             "SELECT * FROM users WHERE id = ? OR 1 = 1 ORDER BY id LIMIT 5 OFFSET 1": self.bob.id,
         }
@@ -162,6 +178,7 @@ class WriteTests(RowsTestCase):
         """Updates and deletes without any condition reach own rows alone."""
         self.rows(as_user(self.ann), "UPDATE sandboxes SET name = 'hers'")
         self.rows(as_user(self.ann), "DELETE FROM handoffs")
+        self.rows(as_user(self.ann), "DELETE FROM tickets")
         self.rows(as_user(self.ann), "DELETE FROM sandbox_sessions")
         self.rows(as_user(self.ann), "DELETE FROM sessions")
         self.rows(AsOwner(self.ann.who), "DELETE FROM credentials")

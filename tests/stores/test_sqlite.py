@@ -16,6 +16,7 @@ from tests.stores.contract_handoffs import HandoffStoreContract
 from tests.stores.contract_revocations import RevocationLogContract
 from tests.stores.contract_sandboxes import SandboxStoreContract
 from tests.stores.contract_sessions import SessionStoreContract
+from tests.stores.contract_tickets import TicketStoreContract
 from tests.stores.contract_users import UserStoreContract
 
 
@@ -44,6 +45,10 @@ class SQLiteSessionsTests(InSQLite, SessionStoreContract, SynchronousTestCase):
 
 class SQLiteHandoffsTests(InSQLite, HandoffStoreContract, SynchronousTestCase):
     """One-time codes in SQLite."""
+
+
+class SQLiteTicketsTests(InSQLite, TicketStoreContract, SynchronousTestCase):
+    """Tickets in a database."""
 
 
 class SQLiteSandboxesTests(InSQLite, SandboxStoreContract, SynchronousTestCase):
