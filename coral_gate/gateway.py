@@ -52,7 +52,7 @@ from coral_gate.gate.tombstones import Tombstones
 from coral_gate.gate.upkeep import Upkeep
 from coral_gate.http1.head import HeadLimits
 from coral_gate.identity.attempts import MemorySignInAttempts
-from coral_gate.identity.configured import SigningIn, administrators, configured_policy, is_listed, signing_in
+from coral_gate.identity.configured import SigningIn, administrators, configured_policy, signing_in, still_admitted
 from coral_gate.interfaces import IAuditSink, ICredentials, ISandboxDriver
 from coral_gate.model import Asker, ChannelKind, CloseCode, Role, SandboxId, UserId, new_sandbox_id
 from coral_gate.operating import OpenStreams, Operating
@@ -111,6 +111,7 @@ class Rooms:
         config, stores = self.config, self.stores
         self.credentials = SandboxCredentials(self.vault, self.owner_of)
         self.sessions = Sessions(stores.sessions, stores.users, self.audit, config.sessions, time.time, time.monotonic)
+        self.sessions.admitted = still_admitted(config)
         self.handoffs = Handoffs(stores.handoffs, stores.sessions, self.audit, config.sessions, self.may_use, time.time)
         self.upkeep = Upkeep(stores.revocations, self.sessions, stores.handoffs, stores.sandboxes, self.reactor)
         self.site = build_site(self.reactor, self._portal_services())
@@ -210,7 +211,7 @@ class Rooms:
 
     async def keep_to_lists(self) -> int:
         """End what people have open whom no list of the configuration names any more; gives how many people that were."""
-        return await LeftLists(self.stores.users, self.sessions, lambda user: is_listed(self.config, user), self.cut_user).end()
+        return await LeftLists(self.stores.users, self.sessions, self.sessions.admitted, self.cut_user).end()
 
     def cut_user(self, user: UserRowId, reason: str) -> None:
         """Cut a user's streams."""
@@ -227,6 +228,7 @@ class Rooms:
     def take(self, config: Config) -> None:
         """Go by another configuration from now on, in all that can change while the daemon runs."""
         self.config = config
+        self.sessions.admitted = still_admitted(config)
         policy, limits = configured_policy(config), config.limits
         if self.signing_in.admit_by is not None and policy is not None:
             self.signing_in.admit_by(policy)

@@ -13,7 +13,7 @@ from attrs import define
 from coral_gate.audit.events import SessionEnded
 from coral_gate.gate.sessions import Sessions
 from coral_gate.interfaces import IUserStore
-from coral_gate.records import BY_CONFIGURATION, AsGate, Because, Capacity, User, UserRowId
+from coral_gate.records import AsGate, Because, Capacity, User, UserRowId
 
 REASON: Final = "You are on no list of people who may sign in any more."
 """What the person gets to read."""
@@ -27,13 +27,13 @@ class LeftLists:
     """
     Ends what people have open who came in by a list and are on none any more.
 
-    :param listed: whether a list names somebody now.
+    :param admitted: whether somebody may still be in.
     :param cut: cuts a user's streams, with the reason.
     """
 
     _users: IUserStore
     _sessions: Sessions
-    _listed: Callable[[User], bool]
+    _admitted: Callable[[User], bool]
     _cut: Callable[[UserRowId, str], object]
 
     async def end(self) -> int:
@@ -46,7 +46,7 @@ class LeftLists:
         while True:
             page = await self._users.list(_GATE, after=after, most=_PAGE)
             for user in page:
-                if user.allowed_by == BY_CONFIGURATION and not self._listed(user):
+                if not self._admitted(user):
                     ended += await self._end(user)
             if len(page) < _PAGE:
                 return ended

@@ -61,6 +61,7 @@ class Sessions:
 
     :param now: seconds since the epoch: lifetimes outlast a restart, so they are counted on the wall clock.
     :param monotonic: seconds that no step of the wall clock moves, for how long an answer is kept.
+    :ivar admitted: whether somebody may still be in; who may not is nobody, whatever session they have.
     :ivar trusted: while False, every check asks the store.
     """
 
@@ -71,6 +72,7 @@ class Sessions:
     now: Callable[[], float]
     monotonic: Callable[[], float]
     trusted: bool = True
+    admitted: Callable[[User], bool] = lambda user: True
     _epoch: int = field(default=0, init=False, repr=False)
     _visitors: OrderedDict[bytes, Visitor] = field(factory=OrderedDict, init=False, repr=False)
     _guests: OrderedDict[bytes, Guest] = field(factory=OrderedDict, init=False, repr=False)
@@ -142,7 +144,7 @@ class Sessions:
     async def _visitor(self, session: Session, epoch: int) -> Visitor | None:
         asked_at = self.monotonic()
         user = await self.users.get(_SESSIONS, session.user)
-        if user is None or user.disabled or epoch != self._epoch:
+        if user is None or user.disabled or not self.admitted(user) or epoch != self._epoch:
             return None
         fresh = Visitor(session, user)
         visitor = self._visitors.get(session.digest) or fresh  # one object, so that its guests use it too

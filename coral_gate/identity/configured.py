@@ -26,7 +26,7 @@ from coral_gate.identity.policy import SignInPolicy, sign_in_policy
 from coral_gate.identity.settings import ClientAuthentication, ClientSettings
 from coral_gate.interfaces import IIdentityProvider
 from coral_gate.model import Identity, SignInAttempt, SignInStart, UserId
-from coral_gate.records import User
+from coral_gate.records import BY_CONFIGURATION, User
 
 CALLBACK = "/sign-in/callback"
 """Where an issuer sends browsers back to, on the portal's origin."""
@@ -116,12 +116,22 @@ def configured_policy(config: Config) -> SignInPolicy | None:
     return sign_in_policy(said.allow_hd, said.allow_email, (*said.allow_subject, *said.administrators))
 
 
-def is_listed(config: Config, user: User) -> bool:
-    """Whether a list names somebody, by what the issuer last said of them."""
-    policy = configured_policy(config)
-    if policy is None or user.who.iss != configured_issuer(config):
-        return False
-    return user.who.sub in policy.subject or user.hd in policy.hd or user.email in policy.email
+def still_admitted(config: Config) -> Callable[[User], bool]:
+    """
+    Whether somebody may still be in: a list names them, by what the issuer last said of them, or they were let in by name.
+
+    :return: what says so; it does not look at the configuration again.
+    """
+    policy, issuer = configured_policy(config), configured_issuer(config)
+
+    def admitted(user: User) -> bool:
+        if user.allowed_by != BY_CONFIGURATION:
+            return True
+        if policy is None or user.who.iss != issuer:
+            return False
+        return user.who.sub in policy.subject or user.hd in policy.hd or user.email in policy.email
+
+    return admitted
 
 
 def _settings(said: SignInConfig, issuer: str) -> ClientSettings:

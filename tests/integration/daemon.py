@@ -81,6 +81,12 @@ class Daemon:
         port = free_port()
         config = folder / "coral-gate.toml"
         config.write_text(configuration(port, folder, origins) + settings.replace("@PORT@", str(port)))
+        return await cls.restart(reactor, folder, port)
+
+    @classmethod
+    async def restart(cls, reactor: IReactorProcess, folder: Path, port: int) -> Daemon:
+        """Start it on what is in the folder, as it stands."""
+        config = folder / "coral-gate.toml"
         twistd = _Twistd()
         words = [str(Path(sys.executable).with_name("twistd")), "-n", "--pidfile=", "coral-gate", "--config", str(config)]
         reactor.spawnProcess(twistd, words[0], words, env={"PYTHONPATH": str(ROOT), "PATH": "/usr/bin:/bin"}, path=str(folder))
