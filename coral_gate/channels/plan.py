@@ -4,13 +4,41 @@ What a channel asks the edge to do for one allowed request: which stream, which 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable
-from typing import TYPE_CHECKING, Protocol
+from collections.abc import Callable, Coroutine, Hashable
+from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
+    from coral_gate.http1.body import Piece
     from coral_gate.http1.head import RequestHead, ResponseHead
     from coral_gate.interfaces import ILink
     from coral_gate.model import Allowed, Asker
+
+
+class Answering(Protocol):
+    """
+    What becomes of one answer, where that depends on the request, or on what is in it.
+
+    :ivar most: known once `head` has returned: up to so many octets are collected and given to `whole`; 0 where they stream.
+    """
+
+    most: int
+
+    def head(self, head: ResponseHead) -> list[bytes]:
+        """As `Forwarding.answer`."""
+
+    def look(self, pieces: list[Piece]) -> None:
+        """
+        Look at content before it is passed on.
+
+        :raises UpstreamFault: it may not be.
+        """
+
+    def whole(self, content: bytes) -> bytes:
+        """
+        What is passed on in place of the whole content.
+
+        :raises UpstreamFault: nothing.
+        """
 
 
 class Plan:
@@ -25,11 +53,15 @@ class Plan:
         None for a connection that serves this request alone.
     :ivar lines: the request line and fields to send, but those that frame the content; the edge adds these.
     :ivar body_bytes: the most content that may be sent, in octets.
+    :ivar answering: makes the answer in the channel's place; None where the channel does.
     """
 
-    __slots__ = ("body_bytes", "lines", "link", "owner", "pool")
+    __slots__ = ("answering", "body_bytes", "lines", "link", "owner", "pool")
 
-    def __init__(self, link: ILink, owner: Hashable, pool: Hashable, lines: list[bytes], body_bytes: int) -> None:
+    def __init__(
+        self, link: ILink, owner: Hashable, pool: Hashable, lines: list[bytes], body_bytes: int, answering: Answering | None = None
+    ) -> None:
+        self.answering = answering
         self.link = link
         self.owner = owner
         self.pool = pool
@@ -114,9 +146,9 @@ class Upgrading(Protocol):
 class Forwarding(Protocol):
     """A channel that forwards requests and answers."""
 
-    def plan(self, head: RequestHead, allowed: Allowed, asker: Asker) -> Plan:
+    def plan(self, head: RequestHead, allowed: Allowed, asker: Asker) -> Plan | Coroutine[Any, Any, Plan]:
         """
-        Say how a request is served.
+        Say how a request is served: at once, or after what has to be waited for; where that is cancelled, nothing stays open.
 
         :raises UpstreamUnreachable: there is no way to the service now.
         """

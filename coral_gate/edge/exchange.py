@@ -7,19 +7,22 @@ written by a channel. Content streams both ways; what the one side does not take
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Coroutine
+from typing import TYPE_CHECKING, Any
 
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import CancelledError, Deferred
+from twisted.logger import Logger
+from twisted.python.failure import Failure
 
 from coral_gate.edge.pool import UpstreamPool
 from coral_gate.edge.upstream import UpstreamConnection
-from coral_gate.errors import BodyTooLarge, Fault, UpstreamFault
+from coral_gate.errors import AnswerTooLarge, BodyTooLarge, Fault, Unavailable, UpstreamFault
 from coral_gate.http1.body import LAST_CHUNK, BodyReader, ChunkedBody, LengthBody, Piece, chunk
 from coral_gate.http1.head import RequestHead, ResponseHead
 from coral_gate.http1.rules import RefusedRequest
 
 if TYPE_CHECKING:
-    from coral_gate.channels.plan import Forwarding, Plan
+    from coral_gate.channels.plan import Answering, Forwarding, Plan
     from coral_gate.edge.listener import FrontConnection
     from coral_gate.model import Allowed
 
@@ -39,8 +42,8 @@ class Exchange:
     """
 
     __slots__ = (
-        "_allowed", "_answer_chunked", "_body", "_channel", "_early", "_front", "_head", "_keep", "_opening", "_over", "_pool",
-        "_retried", "_upstream", "answering", "bodyless", "plan", "received", "request_done",
+        "_allowed", "_answer_chunked", "_body", "_channel", "_collected", "_early", "_front", "_head", "_keep", "_lines", "_opening",
+        "_over", "_planning", "_pool", "_retried", "_upstream", "answering", "bodyless", "plan", "received", "request_done",
     )  # fmt: skip
 
     def __init__(self, front: FrontConnection, pool: UpstreamPool, channel: Forwarding, head: RequestHead, allowed: Allowed) -> None:
@@ -51,6 +54,9 @@ class Exchange:
         self._allowed = allowed
         self._upstream: UpstreamConnection | None = None
         self._opening: Deferred[None] | None = None
+        self._planning: Deferred[Plan] | None = None
+        self._collected: bytearray | None = None
+        self._lines: list[bytes] = []
         self._early: Piece = b""
         self._answer_chunked = False
         self._keep = head.keep_alive
@@ -75,10 +81,33 @@ class Exchange:
         else:
             self._early = early
         try:
-            self.plan: Plan = self._channel.plan(self._head, self._allowed, self._front.asker)
+            plan = self._channel.plan(self._head, self._allowed, self._front.asker)
         except Fault as fault:
             self.fail(fault)
             return
+        if isinstance(plan, Coroutine):
+            self._plan_later(plan)
+        else:
+            self._planned(plan)
+
+    def _plan_later(self, plan: Coroutine[Any, Any, Plan]) -> None:
+        """Something has to be asked first: read nothing meanwhile."""
+        self._front.hold_for_upstream()
+        self._planning = planning = Deferred.fromCoroutine(plan)
+        planning.addCallbacks(self._planned, self._unplanned)
+
+    def _unplanned(self, failure: Failure) -> None:
+        if self._over:
+            return
+        if not failure.check(Fault, CancelledError):
+            _log.failure("a channel failed in a way that it does not say it can", failure)
+        self.fail(failure.value if isinstance(failure.value, Fault) else Unavailable())
+
+    def _planned(self, plan: Plan) -> None:
+        self._planning = None
+        if self._over:
+            return
+        self.plan = plan
         if self._head.length > self.plan.body_bytes or (self._head.chunked and not self.plan.body_bytes):
             self.fail(BodyTooLarge())
             return
@@ -114,10 +143,17 @@ class Exchange:
 
     def answered(self, head: ResponseHead, length: int, pieces: list[Piece], done: bool) -> None:
         """See `upstream.Exchange`."""
+        answering = self.plan.answering
         try:
-            lines = self._channel.answer(head, self._allowed)
+            lines = self._channel.answer(head, self._allowed) if answering is None else answering.head(head)
+            if answering is not None:
+                answering.look(pieces)
         except UpstreamFault as fault:
             self.fail(fault)
+            return
+        if answering is not None and answering.most and not self.bodyless:
+            self._collected, self._lines = bytearray(), lines
+            self._collect(answering, pieces, done)
             return
         if not self.request_done:
             self._keep = False
@@ -128,8 +164,39 @@ class Exchange:
 
     def content(self, pieces: list[Piece], done: bool) -> None:
         """See `upstream.Exchange`."""
+        answering = self.plan.answering
+        if answering is not None:
+            try:
+                answering.look(pieces)
+            except UpstreamFault as fault:
+                self.fail(fault)
+                return
+            if self._collected is not None:
+                self._collect(answering, pieces, done)
+                return
         self._front.progressed(self.request_done)
         self._pass_on([], pieces, done)
+
+    def _collect(self, answering: Answering, pieces: list[Piece], done: bool) -> None:
+        """Keep content until there is all of it; the deadline for the answer goes on, since the browser has heard nothing yet."""
+        assert self._collected is not None
+        for piece in pieces:
+            self._collected += piece
+        if len(self._collected) > answering.most:
+            self.fail(AnswerTooLarge())
+            return
+        if not done:
+            return
+        try:
+            content = answering.whole(bytes(self._collected))
+        except UpstreamFault as fault:
+            self.fail(fault)
+            return
+        self._keep = self._keep and self.request_done
+        self.answering = True
+        framing = b"\r\nContent-Length: %d%b\r\n\r\n" % (len(content), self._closing())
+        self._front.answering(self.request_done)
+        self._pass_on([b"\r\n".join(self._lines), framing, content], [], done)
 
     def upstream_lost(self, fault: Fault, stale: bool) -> None:
         """See `upstream.Exchange`."""
@@ -183,6 +250,9 @@ class Exchange:
     def abandon(self) -> None:
         """The browser is gone, or this must end: nothing more is sent or read."""
         self._over = True
+        planning, self._planning = self._planning, None
+        if planning is not None:
+            planning.cancel()
         opening, self._opening = self._opening, None
         if opening is not None:
             opening.cancel()
@@ -240,10 +310,13 @@ class Exchange:
         else:
             self._keep = False
             framing = b""
+        return framing + self._closing() + b"\r\n\r\n"
+
+    def _closing(self) -> bytes:
         if not self._keep or self._front.leaving:
             self._keep = False
-            return framing + b"\r\nConnection: close\r\n\r\n"
-        return framing + b"\r\n\r\n"
+            return b"\r\nConnection: close"
+        return b""
 
     def _pass_on(self, out: list[Piece], pieces: list[Piece], done: bool) -> None:
         if self._answer_chunked:
@@ -266,3 +339,6 @@ class Exchange:
             else:
                 upstream.abort()  # the rest of the content must not be taken for a request
         self._front.exchange_over(self._keep and self.request_done)
+
+
+_log = Logger()

@@ -38,7 +38,10 @@ class PolicyTests(SynchronousTestCase):
     def test_connect_src(self) -> None:
         """That directive is replaced, or added; script hashes and the rest stay in their order."""
         self.assertEqual(
-            connecting_to(b"default-src 'self'; script-src 'self' 'sha256-a+/='; connect-src 'self' ws: wss:; base-uri 'none'", b"'self' wss://x data:"),
+            connecting_to(
+                b"default-src 'self'; script-src 'self' 'sha256-a+/='; connect-src 'self' ws: wss:; base-uri 'none'",
+                b"'self' wss://x data:",
+            ),
             b"default-src 'self'; script-src 'self' 'sha256-a+/='; connect-src 'self' wss://x data:; base-uri 'none'",
         )
         self.assertEqual(connecting_to(b"script-src 'self';", b"'self'"), b"script-src 'self'; connect-src 'self'")
