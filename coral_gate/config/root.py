@@ -19,6 +19,7 @@ from coral_gate.config.sections.keys import KeysConfig
 from coral_gate.config.sections.limits import LimitsConfig
 from coral_gate.config.sections.links import LinksConfig, UnixLinkConfig
 from coral_gate.config.sections.listen import ListenConfig
+from coral_gate.config.sections.local import LocalConfig
 from coral_gate.config.sections.log import LogConfig
 from coral_gate.config.sections.sandbox import SandboxConfig
 from coral_gate.config.sections.sessions import SessionsConfig
@@ -92,6 +93,21 @@ def _built_in_only_inside(place: Place, gate: GateConfig, listeners: tuple[Liste
         )
 
 
+def _local_only_inside(place: Place, gate: GateConfig, listeners: tuple[ListenConfig, ...], local: LocalConfig | None) -> None:
+    if local is None:
+        return
+    if not all(listener.loopback for listener in listeners):
+        place.at("local").record(
+            "Sandboxes on the gate's own machine are for trying out and a listener is not bound to a loopback address.",
+            'Take [local] out, or bind every listener with ":interface=127.0.0.1".',
+        )
+    if not all(origin.host.endswith(".localhost") for origin in (gate.portal_origin, gate.sandbox_site)):
+        place.at("local").record(
+            "Sandboxes on the gate's own machine are for trying out and a name does not end in .localhost.",
+            "Take [local] out, or give the portal and the sandboxes such names.",
+        )
+
+
 @frozen(kw_only=True)
 class Config:
     """The whole configuration; a section is an attribute."""
@@ -103,6 +119,7 @@ class Config:
     limits: LimitsConfig = field(factory=LimitsConfig, metadata=key("limits", Table(LimitsConfig), "", since="0.1"))
     links: LinksConfig = field(factory=LinksConfig, metadata=key("links", Table(LinksConfig), "", since="0.1"))
     sandboxes: tuple[SandboxConfig, ...] = field(default=(), metadata=key("sandbox", Tables(Table(SandboxConfig)), "", since="0.1"))
+    local: LocalConfig | None = field(default=None, metadata=key("local", Table(LocalConfig), "", since="0.1"))
     sessions: SessionsConfig = field(factory=SessionsConfig, metadata=key("sessions", Table(SessionsConfig), "", since="0.1"))
     sign_in: SignInConfig = field(factory=SignInConfig, metadata=key("sign_in", Table(SignInConfig), "", since="0.1"))
     keys: KeysConfig = field(factory=KeysConfig, metadata=key("keys", Table(KeysConfig), "", since="0.1"))
@@ -115,10 +132,13 @@ class Config:
         rule(_links_are_allowed, "links", "sandboxes"),
         rule(_sockets_fit, "gate", "links", "sandboxes"),
         rule(_built_in_only_inside, "gate", "listeners", "sign_in"),
+        rule(_local_only_inside, "gate", "listeners", "local"),
     )
 
     def settled(self) -> Config:
-        """The same with every path absolute: the folders of links and keys lie in the state directory unless they say otherwise."""
+        """The same with every path absolute: folders lie in the state directory unless they say otherwise."""
         state: Path = self.gate.state_directory
         links = attrs.evolve(self.links, unix_directory=state / self.links.unix_directory)
-        return attrs.evolve(self, links=links, keys=attrs.evolve(self.keys, folder=state / self.keys.folder))
+        keys = attrs.evolve(self.keys, folder=state / self.keys.folder)
+        local = None if self.local is None else attrs.evolve(self.local, folder=state / self.local.folder)
+        return attrs.evolve(self, links=links, keys=keys, local=local)

@@ -36,6 +36,18 @@ class LockTests(SynchronousTestCase):
         self.assertGreaterEqual(int(version[1]), 16)
 
 
+class PlaceTests(SynchronousTestCase):
+    """Where it goes."""
+
+    def test_passable(self) -> None:
+        """Into the checkout, unless root's checkout is where sandboxes' own users cannot go."""
+        checkout = Path(tempfile.mkdtemp())
+        checkout.chmod(0o700)
+        self.assertEqual(openclaw.place(checkout, root=False), checkout / ".demo")
+        self.assertEqual(openclaw.place(checkout, root=True), Path("/var/lib/coral-gate-demo"))
+        self.assertEqual(openclaw.place(Path("/usr/lib"), root=True), Path("/usr/lib/.demo"))
+
+
 class StepTests(SynchronousTestCase):
     """One step."""
 
