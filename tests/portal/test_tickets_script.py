@@ -1,0 +1,30 @@
+"""The script that gives a sandbox's own UI its tickets, in Node.js; what is tested is in `tickets_script.mjs`."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+from pathlib import Path
+
+from twisted.trial.unittest import SkipTest, SynchronousTestCase
+
+HERE = Path(__file__).parent
+SCRIPT = HERE.parent.parent / "coral_gate" / "portal" / "sandbox_static" / "tickets.js"
+
+
+class ScriptTests(SynchronousTestCase):
+    """One run of all of it."""
+
+    def test_in_node(self) -> None:
+        """Each promise of the script holds."""
+        node = shutil.which("node")
+        if node is None:
+            raise SkipTest("there is no Node.js here")
+        run = subprocess.run([node, "--test", str(HERE / "tickets_script.mjs")], capture_output=True, text=True, timeout=120, check=False)
+        self.assertEqual(run.returncode, 0, run.stdout)
+
+    def test_no_templates(self) -> None:
+        """It is the same for everybody, and writes no HTML."""
+        text = SCRIPT.read_text()
+        for word in ("innerHTML", "insertAdjacentHTML", "document.write", "eval(", "{{", "%s"):
+            self.assertNotIn(word, text)
