@@ -71,6 +71,8 @@ ROUTES: tuple[Route, ...] = (
     Route("portal.ready", _PORTAL, b"/readyz", READS, _PAGE, Guard.PUBLIC, body_bytes=0),
     Route("sandbox.enter", Side.SANDBOX, b"/.gate/enter", _GET, _PAGE, Guard.PUBLIC, body_bytes=0),
     Route("sandbox.bye", Side.SANDBOX, b"/.gate/bye", _GET, _PAGE, Guard.PUBLIC, body_bytes=0),
+    Route("sandbox.tickets-script", Side.SANDBOX, b"/.gate/tickets.js", READS, _PAGE, Guard.PUBLIC, body_bytes=0),
+    Route("sandbox.ticket", Side.SANDBOX, b"/.gate/ticket", _POST, _PAGE, Guard.SANDBOX, body_bytes=256),
     Route("sandbox.control", Side.SANDBOX, b"/", _GET, ChannelKind.CONTROL, Guard.SANDBOX, body_bytes=0, upgrade=True),
     Route("sandbox.http", Side.SANDBOX, b"/", ANY, ChannelKind.HTTP, Guard.SANDBOX, subtree=True),
 )

@@ -9,7 +9,8 @@ from typing import Protocol, TypeAlias
 
 from attrs import frozen
 
-from coral_gate.model import HTTPAnswer, SandboxId
+from coral_gate.errors import Unavailable
+from coral_gate.model import HTTPAnswer, SandboxId, Secret
 from coral_gate.records import Session, SessionId
 from coral_gate.visitor import Visitor
 
@@ -70,6 +71,19 @@ LocalResponder: TypeAlias = Callable[[bytes, bytes, Sequence[tuple[bytes, bytes]
 """The built-in issuer: method, target, fields and content give an answer."""
 
 
+Minting: TypeAlias = Callable[[Visitor, SandboxId, str], Awaitable[Secret]]
+"""Visitor, sandbox and the browser's address give a ticket for the control channel."""
+
+
+async def no_tickets(visitor: Visitor, sandbox: SandboxId, address: str) -> Secret:
+    """
+    Where nothing is opened with tickets.
+
+    :raises Unavailable: always.
+    """
+    raise Unavailable
+
+
 @frozen
 class SandboxCard:
     """
@@ -92,6 +106,7 @@ class PortalServices:
     :ivar portal: the portal's origin, e.g. `https://gate.localhost:8443`.
     :ivar issuer: what people sign in with, for the button.
     :ivar failing: names what the gate needs and cannot use now.
+    :ivar mint: gives the page of a sandbox its tickets.
     :ivar local_issuer: answers below `/local-issuer/`; None where it is not configured.
     """
 
@@ -102,3 +117,4 @@ class PortalServices:
     issuer: str
     local_issuer: LocalResponder | None = None
     failing: Callable[[], Collection[str]] = tuple
+    mint: Minting = no_tickets

@@ -16,6 +16,7 @@ from twisted.web.server import Request, Site
 from coral_gate.portal import visits
 from coral_gate.portal.health import Alive, Ready
 from coral_gate.portal.services import PortalServices
+from coral_gate.portal.tickets import TicketAddress
 
 _KINDS = {".css": b"text/css; charset=utf-8", ".js": b"text/javascript; charset=utf-8", ".svg": b"image/svg+xml"}
 
@@ -78,6 +79,9 @@ def build_site(reactor: IReactorTime, services: PortalServices) -> Site:
     pages = visits.Visits(services).table()
     for name, content, kind in static_files(files("coral_gate.portal").joinpath("static")):
         pages[b"/static/" + name.encode("ascii")] = StaticFile(content, kind)
+    script = files("coral_gate.portal").joinpath("sandbox_static", "tickets.js").read_bytes()
+    pages[b"/.gate/tickets.js"] = StaticFile(script, _KINDS[".js"])
+    pages[b"/.gate/ticket"] = TicketAddress(services.mint)
     pages[b"/robots.txt"] = StaticFile(b"User-agent: *\nDisallow: /\n", b"text/plain; charset=utf-8")
     icon = files("coral_gate.portal").joinpath("static", "gate.svg").read_bytes()
     pages[b"/favicon.ico"] = StaticFile(icon, _KINDS[".svg"])

@@ -45,6 +45,7 @@ class TableTests(SynchronousTestCase):
                 "portal /used-up",
                 "sandbox /.gate/bye",
                 "sandbox /.gate/enter",
+                "sandbox /.gate/tickets.js",
             ],
         )
 

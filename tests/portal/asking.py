@@ -13,7 +13,7 @@ from coral_gate.errors import Fault
 from coral_gate.gate.tokens import digest_of
 from coral_gate.model import HTTPAnswer, Role, SandboxId, UserId
 from coral_gate.portal.peer import PortalPeer
-from coral_gate.portal.services import Journey, LocalResponder, PortalServices, SandboxCard
+from coral_gate.portal.services import Journey, LocalResponder, Minting, PortalServices, SandboxCard, no_tickets
 from coral_gate.portal.site import build_site
 from coral_gate.records import Session, SessionId, SessionLabel, User, UserRowId
 from coral_gate.sandboxes.memory import MemoryLink
@@ -121,11 +121,12 @@ class Portal:
     issuer: str = "Example"
     failing: Callable[[], tuple[str, ...]] = tuple
     local: LocalResponder | None = None
+    mint: Minting = no_tickets
     _clock: Turns = field(factory=Turns, init=False)
     _link: MemoryLink = field(init=False)
 
     def __attrs_post_init__(self) -> None:
-        services = PortalServices(self.desk, self.desk, self.desk.sandboxes, PORTAL, self.issuer, self.local, self.failing)
+        services = PortalServices(self.desk, self.desk, self.desk.sandboxes, PORTAL, self.issuer, self.local, self.failing, self.mint)
         site = build_site(self._clock, services)
         site.doStart()
         self._link = MemoryLink(self._clock, site)
