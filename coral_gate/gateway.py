@@ -65,8 +65,10 @@ from coral_gate.operations.reload import Reload
 from coral_gate.portal.services import PortalServices, SandboxCard
 from coral_gate.portal.site import build_site
 from coral_gate.records import AsGate, AsUser, Capacity, UserRowId
-from coral_gate.sandboxes.configured import static_driver
+from coral_gate.sandboxes.configured import local_driver, static_driver
+from coral_gate.sandboxes.drivers import Drivers
 from coral_gate.sandboxes.housekeeping import Housekeeper
+from coral_gate.sandboxes.local.driver import LocalDriver
 from coral_gate.sandboxes.memory import MemoryLink
 from coral_gate.state import State
 from coral_gate.stores.providers import Stores
@@ -266,6 +268,7 @@ class Gateway(MultiService):
         self.threshold = LogLevelFilterPredicate()
         self.hangup: HangupSignal | None = None
         self.operators: OperatorSocket | None = None
+        self.local: LocalDriver | None = None
 
     def log_as(self, twistd: Mapping[str, Any]) -> None:
         """
@@ -295,6 +298,8 @@ class Gateway(MultiService):
             give_up(error)
         if self.hangup is not None:
             self.hangup.watch()
+        if self.local is not None:
+            self.local.load()
         self.rooms.site.doStart()
         self.rooms.upkeep.start()
         naming = Deferred.fromCoroutine(self._settle())
@@ -333,7 +338,7 @@ class Gateway(MultiService):
             return partial(self.take, config, ready)
 
         reload = Reload(rooms.config, read, prepare, self._settle, rooms.audit)
-        operating = Operating(reload, self._housekeeper(), rooms.upkeep.follow, rooms.streams)
+        operating = Operating(reload, self._housekeeper(), rooms.upkeep.follow, rooms.audit, rooms.streams)
         self.operators = OperatorSocket(rooms.config.gate.state_directory, operating.table(), rooms.reactor)
         self.hangup = HangupSignal(rooms.reactor, partial(self._reload, reload))
 
@@ -368,6 +373,8 @@ class Gateway(MultiService):
         if limit.active():
             limit.cancel()
         rooms.pool.close()
+        if self.local is not None:
+            await self.local.stop_all()
         rooms.deadlines.stop()
         rooms.site.doStop()
         await rooms.upkeep.stop()
@@ -391,9 +398,14 @@ def build_gateway(config: Config, reactor: Any, source: Path | None = None) -> G
     """
     state = State(config, reactor, __version__)
     how = signing_in(config, reactor, known=state.let_in_by_name)
-    rooms = Rooms(config, reactor, static_driver(config, reactor), state.stores, state.audit, how, state.failing, state.custody.vault)
+    local = local_driver(config, reactor)
+    drivers = Drivers((static_driver(config, reactor), *([] if local is None else [local])))
+    rooms = Rooms(config, reactor, drivers, state.stores, state.audit, how, state.failing, state.custody.vault)
+    if local is not None:
+        rooms.makers[local.word] = local
     rooms.upkeep.keys, rooms.upkeep.tidy = _each_minute(rooms, state), state.tidy
     gateway = Gateway(rooms, state)
+    gateway.local = local
     certificates = _certificates(config) if any(listen.tls for listen in config.listeners) else None
     for listen in config.listeners:
         _listener(rooms, listen, certificates).setServiceParent(gateway)

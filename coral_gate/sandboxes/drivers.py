@@ -26,7 +26,7 @@ def _by_word(drivers: Iterable[ISandboxDriver]) -> dict[str, ISandboxDriver]:
 @define(eq=False)
 class Drivers:
     """
-    Several drivers behind one face.
+    Several drivers behind one face. A sandbox of which nobody has said whose it is belongs to the first driver that knows it.
 
     :ivar drivers: by their words.
     :raises ValueError: two have the same word.
@@ -57,12 +57,12 @@ class Drivers:
 
     def link(self, sandbox: SandboxId, service: ServiceName) -> ILink | None:
         """See `ISandboxDriver.link`."""
-        driver = self._of.get(sandbox)
+        driver = self._knowing(sandbox)
         return None if driver is None else driver.link(sandbox, service)
 
     def condition(self, sandbox: SandboxId) -> Condition:
         """See `ISandboxDriver.condition`."""
-        driver = self._of.get(sandbox)
+        driver = self._knowing(sandbox)
         return Condition(SandboxState.UNKNOWN) if driver is None else driver.condition(sandbox)
 
     async def provide(self, sandbox: SandboxId, origin: str, credentials: Mapping[ServiceName, Secret]) -> None:
@@ -79,16 +79,20 @@ class Drivers:
 
     async def destroy(self, sandbox: SandboxId) -> None:
         """See `ISandboxDriver.destroy`; its driver is asked for it as long as it is not forgotten."""
-        driver = self._of.get(sandbox)
+        driver = self._knowing(sandbox)
         if driver is not None:
             await driver.destroy(sandbox)
             self.forget(sandbox)
 
     def _whose(self, sandbox: SandboxId) -> ISandboxDriver:
-        driver = self._of.get(sandbox)
+        driver = self._knowing(sandbox)
         if driver is None:
             raise DriverFault("There is no such sandbox.")
         return driver
+
+    def _knowing(self, sandbox: SandboxId) -> ISandboxDriver | None:
+        known = (driver for driver in self.drivers.values() if driver.condition(sandbox).state is not SandboxState.UNKNOWN)
+        return self._of.get(sandbox) or next(known, None)
 
     def _driver(self, word: str) -> ISandboxDriver:
         driver = self.drivers.get(word)

@@ -49,6 +49,13 @@ class DriversTests(SynchronousTestCase):
             self.failureResultOf(Deferred.fromCoroutine(self.drivers.provide(one, "https://x", {})), DriverFault)
         self.failureResultOf(Deferred.fromCoroutine(self.drivers.stop(NAMED)), DriverFault)
 
+    def test_made_since(self) -> None:
+        """One that a driver has made by itself since is that driver's."""
+        self.successResultOf(Deferred.fromCoroutine(self.memory.provide(NEVER, "https://x", {})))
+        self.assertEqual(self.drivers.condition(NEVER).state, SandboxState.STOPPED)
+        self.successResultOf(Deferred.fromCoroutine(self.drivers.start(NEVER)))
+        self.assertEqual(self.memory.condition(NEVER).state, SandboxState.RUNNING)
+
     def test_destroyed(self) -> None:
         """One that was destroyed is not known any more; destroying it again does nothing."""
         for _ in range(2):

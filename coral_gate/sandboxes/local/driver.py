@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Awaitable, Callable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, Final, Protocol, TypeVar
 
 from attrs import define, field
@@ -14,7 +14,7 @@ from zope.interface import implementer
 from coral_gate.config.sections.local import LocalConfig
 from coral_gate.errors import ConfigError, DriverFault
 from coral_gate.interfaces import ILink, ISandboxDriver
-from coral_gate.model import Condition, SandboxId, SandboxState, Secret, ServiceName
+from coral_gate.model import Condition, SandboxId, SandboxState, Secret, ServiceName, sandbox_id
 from coral_gate.sandboxes.addresses import Endpoint
 from coral_gate.sandboxes.local.folder import SandboxFolder
 from coral_gate.sandboxes.local.life import Life
@@ -27,6 +27,15 @@ from coral_gate.sandboxes.local.readiness import is_ready
 T = TypeVar("T")
 
 SAME_USER: Final = "It runs as the gate's own user: whatever its agent does can read the gate's keys."
+
+
+def is_sandbox_id(name: str) -> bool:
+    """Whether a folder is named as a sandbox is."""
+    try:
+        sandbox_id(name)
+    except ValueError:
+        return False
+    return True
 
 
 class InThread(Protocol):
@@ -98,10 +107,11 @@ class LocalDriver:
 
     _log = Logger()
 
-    async def load(self, sandboxes: Iterable[SandboxId]) -> None:
-        """Know the sandboxes of the store again, after the daemon has started; none of them is started by that."""
-        for sandbox in sandboxes:
-            folder = await self.in_thread(lambda sandbox=sandbox: self._found(sandbox))  # type: ignore[misc]  # a lambda's default
+    def load(self) -> None:
+        """Know the sandboxes of its folder again, after the daemon has started; none of them is started by that. Blocks on files."""
+        top = self.config.folder
+        for entry in sorted(top.iterdir()) if top.is_dir() else ():
+            folder = self._found(sandbox_id(entry.name)) if is_sandbox_id(entry.name) else None
             if folder is not None:
                 self._know(folder)
 
