@@ -6,12 +6,15 @@ from __future__ import annotations
 
 import time
 from collections.abc import Awaitable, Callable, Iterable, Mapping
-from typing import Protocol, TypeVar
+from functools import partial
+from typing import Protocol
 
 from attrs import frozen
 
+from coral_gate.audit.events import StreamsCut
 from coral_gate.checks import is_person
 from coral_gate.errors import Conflict
+from coral_gate.interfaces import IAuditSink
 from coral_gate.model import CloseCode, SandboxId, ServiceName, UserId, sandbox_id
 from coral_gate.operations.operator_socket import Operation, Tell
 from coral_gate.operations.reload import Reload
@@ -19,7 +22,6 @@ from coral_gate.records import Sandbox, SessionId, UserRowId, session_id, user_r
 from coral_gate.sandboxes.housekeeping import Housekeeper
 from coral_gate.visitor import OpenStream
 
-T = TypeVar("T")
 Given = Mapping[str, object]
 Facts = Mapping[str, object]
 
@@ -67,6 +69,7 @@ class Operating:
     reload: Reload
     housekeeper: Housekeeper
     follow: Callable[[], Awaitable[None]]
+    audit: IAuditSink
     streams: OpenStreams | None = None
     monotonic: Callable[[], float] = time.monotonic
 
@@ -106,18 +109,23 @@ class Operating:
         assert streams is not None
         if not reason.isprintable() or not 1 <= len(reason.encode()) <= _MOST_REASON:
             raise ValueError(f"A reason is 1 to {_MOST_REASON} bytes of printable text.")
+        cut: Callable[[], int]
         match {name: _text(given, name) for name in given if name != "reason"}:
             case {"label": label, **rest} if not rest:
-                if not streams.cut_one(label, code, reason):
+                if all(one.label != label for one in streams.list()):
                     raise NoSuchStream
-                return {"cut": 1}
+                cut = partial(streams.cut_one, label, code, reason)
             case {"session": session, **rest} if not rest:
-                return {"cut": streams.cut_session(session_id(session), code, reason)}
+                cut = partial(streams.cut_session, session_id(session), code, reason)
             case {"user": user, **rest} if not rest:
-                return {"cut": streams.cut_user(user_row_id(user), code, reason)}
+                cut = partial(streams.cut_user, user_row_id(user), code, reason)
             case {"sandbox": sandbox, **rest} if not rest:
-                return {"cut": streams.cut_sandbox(sandbox_id(sandbox), code, reason)}
-        raise ValueError("Say one of label, session, user and sandbox.")
+                cut = partial(streams.cut_sandbox, sandbox_id(sandbox), code, reason)
+            case _:
+                raise ValueError("Say one of label, session, user and sandbox.")
+        [by] = given.keys() - {"reason"}
+        await self.audit.record(StreamsCut(by=by, named=_text(given, by), why=reason, reason="operator"))
+        return {"cut": int(cut())}
 
     async def _create(self, given: Given, tell: Tell) -> Facts:
         _only(given, "issuer", "subject", "name", "driver")

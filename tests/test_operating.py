@@ -9,6 +9,8 @@ from attrs import define, field
 from twisted.internet.defer import Deferred
 from twisted.trial.unittest import SynchronousTestCase
 
+from coral_gate.audit.sinks import MemorySink, RefusingSink
+from coral_gate.errors import AuditUnavailable
 from coral_gate.model import ChannelKind, CloseCode, Role, SandboxId, UserId
 from coral_gate.operating import CUT, NoSuchStream, Operating
 from coral_gate.records import SessionId, User, UserRowId
@@ -61,7 +63,8 @@ class StreamTests(SynchronousTestCase):
         self.registry = Registry([stream])
         self.followed: list[int] = []
         nothing: Any = None
-        self.table = Operating(nothing, nothing, self.follow, self.registry, lambda: 120.0).table()
+        self.audit = MemorySink()
+        self.table = Operating(nothing, nothing, self.follow, self.audit, self.registry, lambda: 120.0).table()
 
     async def follow(self) -> None:
         """Look what was revoked."""
@@ -100,6 +103,9 @@ class StreamTests(SynchronousTestCase):
             [("label", "s1", code, "noon"), ("user", ANN.id, code, CUT), ("sandbox", BOX, code, CUT), ("session", "c" * 26, code, CUT)],
         )
         self.refused(NoSuchStream, "stream.cut", label="s2")
+        recorded = [(event["type"], event["by"], event["named"], event["why"]) for event in self.audit.written()]
+        self.assertEqual(recorded[0], ("streams.cut", "label", "s1", "noon"))
+        self.assertEqual(len(recorded), 4)
 
     def test_strict(self) -> None:
         """What is not exactly what an operation takes is refused, and nothing is cut."""
@@ -122,6 +128,13 @@ class StreamTests(SynchronousTestCase):
             self.refused(ValueError, "sandbox.destroy", **wrong)
         self.refused(ValueError, "sandbox.create", issuer="https://issuer.example", subject="a\nb", name="x", driver="memory")
         self.refused(ValueError, "sandbox.create", issuer="https://issuer.example", subject="ann", name=" ", driver="memory")
+
+    def test_not_recorded(self) -> None:
+        """A cut that cannot be recorded is not made."""
+        nothing: Any = None
+        self.table = Operating(nothing, nothing, self.follow, RefusingSink(), self.registry).table()
+        self.refused(AuditUnavailable, "stream.cut", label="s1")
+        self.assertEqual(self.registry.cuts, [])
 
     def test_follow(self) -> None:
         """What another process revoked is looked at at once."""

@@ -199,6 +199,22 @@ class StreamClosed(Change):
 
 
 @frozen(kw_only=True)
+class StreamsCut(Change):
+    """
+    An operator cuts streams; the end of each is a `stream.closed`.
+
+    :ivar by: what names them: `label`, `session`, `user` or `sandbox`.
+    :ivar named: the label or id that was given.
+    :ivar why: the operator's words.
+    """
+
+    type: ClassVar[str] = "streams.cut"
+    by: str = field(converter=word)
+    named: str = field(default="", converter=label)
+    why: str = field(default="", converter=text)
+
+
+@frozen(kw_only=True)
 class MessageRefused(Refusal):
     """
     A message on an open stream was refused in the stream's protocol.
@@ -378,7 +394,7 @@ EVENT_TYPES: dict[str, type[Event]] = {
     for kind in (
         SignInRefused, SessionOpened, SessionEnded, UserChanged, LockChanged, RequestRefused, RequestCounted,
         TicketIssued, TicketRefused, HandoffIssued, HandoffTaken, HandoffRefused, StreamOpened, StreamRefused,
-        StreamClosed, MessageRefused, CredentialOpened, CredentialChanged, CredentialRefused, KeyChanged,
+        StreamClosed, StreamsCut, MessageRefused, CredentialOpened, CredentialChanged, CredentialRefused, KeyChanged,
         SandboxChanged, SandboxRefused, DaemonStarted, DaemonStopped, ConfigurationLoaded, ConfigurationRefused,
         AuditRead, AuditGap, AuditRecovered,
     )
