@@ -8,7 +8,7 @@ from collections import OrderedDict
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime, timedelta
 from hashlib import sha256
-from typing import TypeVar
+from typing import Protocol, TypeVar
 
 from attrs import define, field
 from twisted.logger import Logger
@@ -51,6 +51,22 @@ class Unknown:
 UNKNOWN = Unknown()
 
 
+class Watcher(Protocol):
+    """Who has to hear what ends: the registry of streams."""
+
+    def session_over(self, session: SessionId, reason: str) -> None:
+        """A session has ended."""
+
+    def user_changed(self, user: UserRowId) -> None:
+        """Something about a user has changed."""
+
+    def sandbox_over(self, sandbox: SandboxId, reason: str) -> None:
+        """A sandbox is gone."""
+
+    def all_doubtful(self) -> None:
+        """Something may have ended that nobody heard of."""
+
+
 @define(eq=False)
 class Sessions:
     """
@@ -63,6 +79,7 @@ class Sessions:
     :param monotonic: seconds that no step of the wall clock moves, for how long an answer is kept.
     :ivar admitted: whether somebody may still be in; who may not is nobody, whatever session they have.
     :ivar trusted: while False, every check asks the store.
+    :ivar watcher: hears what ends, at once.
     """
 
     store: ISessionStore
@@ -73,6 +90,7 @@ class Sessions:
     monotonic: Callable[[], float]
     trusted: bool = True
     admitted: Callable[[User], bool] = lambda user: True
+    watcher: Watcher | None = None
     _epoch: int = field(default=0, init=False, repr=False)
     _visitors: OrderedDict[bytes, Visitor] = field(factory=OrderedDict, init=False, repr=False)
     _guests: OrderedDict[bytes, Guest] = field(factory=OrderedDict, init=False, repr=False)
@@ -115,6 +133,30 @@ class Sessions:
         """Whose session has this digest; asks the store."""
         return await self._stable(lambda: self._find(digest))
 
+    async def look(self, digest: bytes) -> Visitor | None:
+        """
+        Whose session has this digest, by the store, as `find_digest`; but to look is no use of it, and keeps it no longer.
+
+        :raises Unavailable: the store cannot say.
+        """
+        return await self._stable(lambda: self._look(digest))
+
+    def used(self, visitor: Visitor, at: float) -> None:
+        """
+        A person has done something, by other means than a request.
+
+        :param at: when, on the clock that no step moves.
+        """
+        if at > visitor.used_at:
+            visitor.used_at = at
+            self._seen[visitor.digest] = max(self._seen.get(visitor.digest, 0.0), self._last_used(visitor, self.now()))
+
+    def runs(self, visitor: Visitor) -> bool:
+        """Whether a session has neither ended nor run out, as far as memory knows."""
+        now = self.now()
+        visitor.seen_at = max(visitor.seen_at, self._seen.get(visitor.digest, 0.0), self._last_used(visitor, now))
+        return visitor.lives(now)
+
     async def find_guest(self, token: bytes) -> Guest | None:
         """The same for a token of a sandbox origin."""
         return await self._stable(lambda: self._find_guest(digest_of(token)))
@@ -131,6 +173,14 @@ class Sessions:
     async def _find(self, digest: bytes) -> Visitor | None:
         epoch, session = self._epoch, await self.store.find(digest)
         return await self._visitor(session, epoch) if session is not None else None
+
+    async def _look(self, digest: bytes) -> Visitor | None:
+        epoch, session = self._epoch, await self.store.find(digest)
+        user = await self.users.get(_SESSIONS, session.user) if session is not None else None
+        if session is None or user is None or user.disabled or not self.admitted(user) or epoch != self._epoch:
+            return None
+        visitor = self._visitors.get(digest) or Visitor(session, user)
+        return visitor if self.runs(visitor) else None
 
     async def _find_guest(self, digest: bytes) -> Guest | None:
         epoch, found = self._epoch, await self.store.find_child(digest)
@@ -197,7 +247,7 @@ class Sessions:
         )
         await self.audit.record(SessionOpened(who=user.who, address=address, session=session.id))
         for ended in await self.store.create(session, self.config.most_per_user):
-            self.forget_session(ended)
+            self.forget_session(ended, "limit")
         if replaces is not None:
             await self.end(replaces, "replaced", address)
         visitor = Visitor(session, user)
@@ -209,7 +259,7 @@ class Sessions:
         await self.audit.record(SessionEnded(who=visitor.who, address=address, session=visitor.session, reason=reason))
         await self.store.end(visitor.digest, Because(reason, _utc(self.now())))
         visitor.over = True
-        self.forget_session(visitor.session)
+        self.forget_session(visitor.session, reason)
 
     async def end_other(self, visitor: Visitor, session: SessionId, address: str) -> bool:
         """End one of a visitor's own sessions by its public id; False where they have none of that id, and nothing is recorded."""
@@ -217,7 +267,7 @@ class Sessions:
             return False
         await self.audit.record(SessionEnded(who=visitor.who, address=address, session=session, reason="ended-by-user"))
         ended = await self.store.end_by_id(AsUser(visitor.user), session, Because("ended-by-user", _utc(self.now())))
-        self.forget_session(session)
+        self.forget_session(session, "ended-by-user")
         return ended
 
     async def end_others(self, visitor: Visitor, address: str) -> int:
@@ -225,7 +275,7 @@ class Sessions:
         await self.audit.record(SessionEnded(who=visitor.who, address=address, session="all-others", reason="ended-by-user"))
         ended = await self.store.end_all(AsUser(visitor.user), visitor.user, Because("ended-by-user", _utc(self.now())), visitor.session)
         for one in [one for one in self._visitors.values() if one.user == visitor.user and one.session != visitor.session]:
-            self.forget_session(one.session)
+            self.forget_session(one.session, "ended-by-user")
         return ended
 
     async def list(self, visitor: Visitor) -> tuple[Session, ...]:
@@ -240,26 +290,34 @@ class Sessions:
 
     # -- forgetting ----------------------------------------------------------------------------------------------------
 
-    def forget_session(self, session: SessionId) -> None:
-        """A session has ended: its answers are dropped, and whoever holds its visitor sees that it is over."""
+    def forget_session(self, session: SessionId, reason: str = "") -> None:
+        """A session has ended: its answers are dropped, its streams cut, and whoever holds its visitor sees that it is over."""
         self._drop(lambda visitor: visitor.session == session)
+        if self.watcher is not None:
+            self.watcher.session_over(session, reason)
 
     def forget_user(self, user: UserRowId) -> None:
         """Something about a user has changed: ask the store again for each of their sessions."""
         self._drop(lambda visitor: visitor.user == user)
+        if self.watcher is not None:
+            self.watcher.user_changed(user)
 
-    def forget_sandbox(self, sandbox: SandboxId) -> None:
+    def forget_sandbox(self, sandbox: SandboxId, reason: str = "") -> None:
         """A sandbox is gone: its guests are no more."""
         self._epoch += 1
         for guest in [guest for guest in self._guests.values() if guest.sandbox == sandbox]:
             guest.over = True
             del self._guests[guest.digest]
+        if self.watcher is not None:
+            self.watcher.sandbox_over(sandbox, reason)
 
     def forget_all(self) -> None:
         """Revocations may have been missed: trust no answer that is in memory."""
         self._epoch += 1
         self._visitors.clear()
         self._guests.clear()
+        if self.watcher is not None:
+            self.watcher.all_doubtful()
 
     def _drop(self, doomed: Callable[[Visitor], bool]) -> None:
         self._epoch += 1

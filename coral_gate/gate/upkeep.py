@@ -55,6 +55,7 @@ class Upkeep:
         """Begin; no answer is taken from memory before the log was heard for the first time."""
         self.sessions.trusted = False
         works: list[tuple[float, Callable[[], Awaitable[None]]]] = [
+            (FOLLOW_S, self.keep_lease),
             (FOLLOW_S, self.follow),
             (WRITE_S, self.sessions.write_seen),
             (PURGE_S, self._purge),
@@ -74,10 +75,15 @@ class Upkeep:
         self._loops.clear()
         await self._tolerating_async(self.sessions.write_seen)
 
-    async def follow(self) -> None:
-        """Ask what was revoked since the last time, and drop every answer in memory that it touches."""
+    async def keep_lease(self) -> None:
+        """Trust nothing any more that memory says, once the log was not heard for too long: an answer that never comes is none."""
         if self.sessions.monotonic() - self._heard_at > LEASE_S:
             self.sessions.trusted = False
+            if self.sessions.watcher is not None:
+                self.sessions.watcher.all_doubtful()
+
+    async def follow(self) -> None:
+        """Ask what was revoked since the last time, and drop every answer in memory that it touches."""
         last = await self.revocations.last()
         if last != self._seq:
             found = await self.revocations.since(self._seq) if self._seq >= 0 else None
@@ -93,11 +99,11 @@ class Upkeep:
 
     def _apply(self, revocation: Revocation) -> None:
         if revocation.kind is RevocationKind.SANDBOX:
-            self.sessions.forget_sandbox(SandboxId(revocation.subject))
+            self.sessions.forget_sandbox(SandboxId(revocation.subject), revocation.reason)
         elif revocation.kind in (RevocationKind.USER, RevocationKind.ROLE):
             self.sessions.forget_user(UserRowId(revocation.subject))
         elif revocation.kind is RevocationKind.SESSION:
-            self.sessions.forget_session(SessionId(revocation.subject))
+            self.sessions.forget_session(SessionId(revocation.subject), revocation.reason)
         else:
             self.sessions.forget_user(revocation.user)
 

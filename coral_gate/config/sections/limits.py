@@ -83,6 +83,26 @@ class LimitsConfig:
             since="0.1",
         ),
     )
+    streams: int = field(
+        default=5_000,
+        metadata=key("streams", Whole(1, 1_000_000), "WebSockets at one time, in all.", since="0.1"),
+    )
+    streams_per_session: int = field(
+        default=32,
+        metadata=key(
+            "streams_per_session", Whole(1, 10_000), "WebSockets of one sign-in at one time; the next is answered with 429.", since="0.1"
+        ),
+    )
+    streams_per_sandbox: int = field(
+        default=64,
+        metadata=key("streams_per_sandbox", Whole(1, 10_000), "WebSockets to one sandbox at one time.", since="0.1"),
+    )
+    message_bytes: int = field(
+        default=8 * 1024 * 1024,
+        metadata=key(
+            "message", size("64KiB", "64MiB"), "A message that a browser sends on a WebSocket; it is held whole to be judged.", since="0.1"
+        ),
+    )
     upstream_idle_s: float = field(
         default=4.0,
         metadata=key(
