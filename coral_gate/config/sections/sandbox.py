@@ -7,7 +7,7 @@ from typing import Final
 from attrs import field, frozen
 
 from coral_gate.config.definitions import key
-from coral_gate.config.kinds import Spelled, Switch
+from coral_gate.config.kinds import Choice, Spelled, Switch
 from coral_gate.config.sections.links import LinkConfig, TCPLinkConfig, TLSLinkConfig, UnixLinkConfig
 from coral_gate.config.tables import Table, Tagged
 from coral_gate.model import SandboxId, UserId, sandbox_id
@@ -85,6 +85,18 @@ class SandboxConfig:
             """
             Whether it is served without asking anybody to sign in. For trying out only: it is refused unless every
             listener is bound to a loopback address.
+            """,
+            since="0.1",
+        ),
+    )
+    speaks: str = field(
+        default="openclaw",
+        metadata=key(
+            "speaks",
+            Choice({"openclaw": "openclaw", "http": "http"}),
+            """
+            What its web service is. To OpenClaw the gate shows the sandbox's credential, and lets through what OpenClaw's own
+            UI asks for; `http` is any other service: it gets no credential, and all of its paths pass.
             """,
             since="0.1",
         ),
