@@ -24,8 +24,10 @@ from twisted.web.server import Site
 
 from coral_gate import __version__
 from coral_gate.audit.events import RequestRefused, UserChanged
+from coral_gate.channels.breaker import Breaker
+from coral_gate.channels.control import ControlChannel
 from coral_gate.channels.http import HTTPChannel
-from coral_gate.channels.plan import Forwarding
+from coral_gate.channels.plan import Forwarding, Upgrading
 from coral_gate.channels.portal import PortalChannel
 from coral_gate.config import Config, parse
 from coral_gate.config.read import read_text
@@ -48,14 +50,16 @@ from coral_gate.gate.left_lists import LeftLists
 from coral_gate.gate.origins import Origins
 from coral_gate.gate.routes import LOCAL_ISSUER, ROUTES, RouteTable
 from coral_gate.gate.sessions import Sessions
+from coral_gate.gate.streams import Streams
+from coral_gate.gate.tickets import Tickets
 from coral_gate.gate.tombstones import Tombstones
 from coral_gate.gate.upkeep import Upkeep
 from coral_gate.http1.head import HeadLimits
 from coral_gate.identity.attempts import MemorySignInAttempts
 from coral_gate.identity.configured import SigningIn, administrators, configured_policy, signing_in, still_admitted
 from coral_gate.interfaces import IAuditSink, ICredentials, ISandboxDriver
-from coral_gate.model import Asker, ChannelKind, CloseCode, Role, SandboxId, UserId, new_sandbox_id
-from coral_gate.operating import OpenStreams, Operating
+from coral_gate.model import Asker, ChannelKind, CloseCode, Role, SandboxId, Secret, UserId, new_sandbox_id
+from coral_gate.operating import Operating
 from coral_gate.operations.exits import give_up
 from coral_gate.operations.hangup import HangupSignal
 from coral_gate.operations.listening import Listener
@@ -85,6 +89,7 @@ class Rooms:
     :ivar makers: what makes sandboxes when an operator asks, by its word.
     :ivar credentials: the same, by sandbox.
     :ivar channels: what serves each kind of connection.
+    :ivar upgrading: what takes connections over.
     """
 
     config: Config
@@ -105,17 +110,21 @@ class Rooms:
     caps: ConnectionCaps = field(init=False)
     judge: Judge = field(init=False)
     upkeep: Upkeep = field(init=False)
+    tickets: Tickets = field(init=False)
+    streams: Streams = field(init=False)
     channels: dict[ChannelKind, Forwarding] = field(init=False)
+    upgrading: dict[ChannelKind, Upgrading] = field(init=False)
     doors: list[Door] = field(factory=list, init=False)
-    streams: OpenStreams | None = field(default=None, init=False)
 
     def __attrs_post_init__(self) -> None:
         config, stores = self.config, self.stores
         self.credentials = SandboxCredentials(self.vault, self.owner_of)
         self.sessions = Sessions(stores.sessions, stores.users, self.audit, config.sessions, time.time, time.monotonic)
         self.sessions.admitted = still_admitted(config)
+        self.tickets = Tickets(stores.tickets, self.audit, Secret(secrets.token_bytes(32)), time.time)
+        self.streams = self.sessions.watcher = Streams(self.sessions, self.audit, config.limits, self.reactor)
         self.handoffs = Handoffs(stores.handoffs, stores.sessions, self.audit, config.sessions, self.may_use, time.time)
-        self.upkeep = Upkeep(stores.revocations, self.sessions, stores.handoffs, stores.sandboxes, self.reactor)
+        self.upkeep = Upkeep(stores.revocations, self.sessions, stores.handoffs, stores.tickets, stores.sandboxes, self.reactor)
         self.site = build_site(self.reactor, self._portal_services())
         self.deadlines = Deadlines(self.reactor)
         self.pool = UpstreamPool(self.deadlines, config.limits)
@@ -130,6 +139,23 @@ class Rooms:
             ChannelKind.PORTAL: PortalChannel(MemoryLink(self.reactor, self.site)),
             ChannelKind.HTTP: HTTPChannel(self.driver, config.limits.body_bytes),
         }
+
+        self.upgrading = {ChannelKind.CONTROL: self._control()}
+
+    def _control(self) -> ControlChannel:
+        limits = self.config.limits
+        return ControlChannel(
+            driver=self.driver,
+            tickets=self.tickets,
+            streams=self.streams,
+            credentials=self.credentials,
+            audit=self.audit,
+            breaker=Breaker(time.monotonic),
+            monotonic=time.monotonic,
+            now=time.time,
+            head_limits=HeadLimits(limits.response_head_bytes, 0, limits.response_fields),
+            message_bytes=limits.message_bytes,
+        )
 
     def _portal_services(self) -> PortalServices:
         entrance = Entrance(
@@ -194,6 +220,7 @@ class Rooms:
         door = Door(
             judge=self.judge.for_channels(frozenset(channels)),
             channels=self.channels,
+            upgrading=self.upgrading,
             pool=self.pool,
             deadlines=self.deadlines,
             caps=self.caps,
@@ -217,15 +244,13 @@ class Rooms:
 
     def cut_user(self, user: UserRowId, reason: str) -> None:
         """Cut a user's streams."""
-        if self.streams is not None:
-            self.streams.cut_user(user, CloseCode.FORBIDDEN, reason)
+        self.streams.cut_user(user, CloseCode.FORBIDDEN, reason)
 
     def cut_sandbox(self, sandbox: SandboxId) -> None:
         """Cut every stream to a sandbox, and forget what is kept of it."""
         self.credentials.drop(sandbox)
         self.sessions.forget_sandbox(sandbox)
-        if self.streams is not None:
-            self.streams.cut_sandbox(sandbox, CloseCode.SANDBOX_GONE, "The sandbox is gone.")
+        self.streams.cut_sandbox(sandbox, CloseCode.SANDBOX_GONE, "The sandbox is gone.")
 
     def take(self, config: Config) -> None:
         """Go by another configuration from now on, in all that can change while the daemon runs."""
@@ -302,6 +327,7 @@ class Gateway(MultiService):
             self.local.load()
         self.rooms.site.doStart()
         self.rooms.upkeep.start()
+        self.rooms.streams.start()
         naming = Deferred.fromCoroutine(self._settle())
         naming.addErrback(
             lambda failure: self._log.failure("the lists of the configuration could not be applied to those who are in", failure)
@@ -377,6 +403,7 @@ class Gateway(MultiService):
             await self.local.stop_all()
         rooms.deadlines.stop()
         rooms.site.doStop()
+        rooms.streams.stop()
         await rooms.upkeep.stop()
         await self._state.close()
         self._log.info("stopped")

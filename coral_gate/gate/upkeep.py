@@ -14,7 +14,7 @@ from twisted.internet.task import LoopingCall
 from twisted.logger import Logger
 
 from coral_gate.gate.sessions import Sessions
-from coral_gate.interfaces import IHandoffStore, IRevocationLog, ISandboxStore
+from coral_gate.interfaces import IHandoffStore, IRevocationLog, ISandboxStore, ITicketStore
 from coral_gate.model import SandboxId
 from coral_gate.records import Revocation, RevocationKind, SessionId, UserRowId
 
@@ -42,6 +42,7 @@ class Upkeep:
     revocations: IRevocationLog
     sessions: Sessions
     handoffs: IHandoffStore
+    tickets: ITicketStore
     sandboxes: ISandboxStore
     clock: IReactorTime
     keys: Callable[[], Awaitable[None]] | None = None
@@ -111,6 +112,7 @@ class Upkeep:
         now = datetime.fromtimestamp(self.sessions.now(), UTC)
         await self.sessions.store.purge(now)
         await self.handoffs.purge(now)
+        await self.tickets.purge(now)
         await self.sandboxes.purge(now)
         if self.tidy is not None:
             await self.tidy()

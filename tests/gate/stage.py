@@ -58,7 +58,7 @@ class Stage:
         stores = self.stores
         self.sessions = Sessions(stores.sessions, stores.users, self.audit, self.config, lambda: self.time, self.clock.seconds)
         self.handoffs = Handoffs(stores.handoffs, stores.sessions, self.audit, self.config, self._may_use, lambda: self.time)
-        self.upkeep = Upkeep(stores.revocations, self.sessions, stores.handoffs, stores.sandboxes, self.clock)
+        self.upkeep = Upkeep(stores.revocations, self.sessions, stores.handoffs, stores.tickets, stores.sandboxes, self.clock)
 
     async def _may_use(self, visitor: Visitor, sandbox: SandboxId) -> bool:
         return (visitor.who, sandbox) in self.owned
