@@ -41,16 +41,16 @@ class LeftListsTests(SynchronousTestCase):
         self.users: dict[str, User] = {}
         for sub, (email, hd) in PEOPLE.items():
             self.join(UserId(ISSUER, sub), Capacity.SIGN_IN, email, hd)
-        self.join(UserId("https://other.example", "carl2"), Capacity.SIGN_IN)
+        self.join(UserId("https://other.example", "carl"), Capacity.SIGN_IN, name="another carl")
         self.join(UserId(ISSUER, "named"), Capacity.OPERATOR)
 
-    def join(self, who: UserId, capacity: Capacity, email: str | None = None, hd: str | None = None) -> None:
+    def join(self, who: UserId, capacity: Capacity, email: str | None = None, hd: str | None = None, name: str = "") -> None:
         """Somebody who has signed in."""
         self.do(self.stores.users.allow(AsGate(capacity), who, Role.USER, NOW))
         user = self.do(self.stores.users.sign_in(who, email, None, NOW, hd))
         assert isinstance(user, User)
-        self.users[who.sub] = user
-        self.do(self.stores.sessions.create(a_session(user, who.sub), most=5))
+        self.users[name or who.sub] = user
+        self.do(self.stores.sessions.create(a_session(user, name or who.sub), most=5))
 
     def do(self, work: object) -> object:
         """What it gives."""
@@ -73,11 +73,11 @@ class LeftListsTests(SynchronousTestCase):
         self.patch(left_lists, "_PAGE", 3)
         self.assertEqual(self.do(self.left(SIGN_IN + LISTS).end()), 3)
         self.assertEqual(self.inside(), {"ann", "bea", "carl", "root", "named"})
-        self.assertEqual({user for user, _ in self.cuts}, {self.users[sub].id for sub in ("dan", "eve", "carl2")})
+        self.assertEqual({user for user, _ in self.cuts}, {self.users[sub].id for sub in ("dan", "eve", "another carl")})
         self.assertEqual({why for _, why in self.cuts}, {REASON})
         self.assertEqual(
             {(event["who"]["sub"], event["reason"]) for event in self.audit.written()},  # type: ignore[index]  # JSON's object
-            {(sub, "left-lists") for sub in ("dan", "eve", "carl2")},
+            {(sub, "left-lists") for sub in ("dan", "eve", "carl")},
         )
         self.assertEqual(self.do(self.left(SIGN_IN + LISTS).end()), 0)
 
@@ -85,6 +85,15 @@ class LeftListsTests(SynchronousTestCase):
         """Where nobody can sign in, who came in by a list is out."""
         self.do(self.left("").end())
         self.assertEqual(self.inside(), {"named"})
+
+    def test_asked_each_time(self) -> None:
+        """Whoever may not be in any more is nobody, even where their session could not be ended yet."""
+        sessions = Sessions(self.stores.sessions, self.stores.users, MemorySink(), SessionsConfig(), NOW.timestamp, lambda: 0.0)
+        self.assertIsNotNone(self.do(sessions.find(b"ann")))
+        sessions.forget_all()
+        sessions.admitted = lambda user: user.who.sub != "ann"
+        self.assertIsNone(self.do(sessions.find(b"ann")))
+        self.assertIsNotNone(self.do(sessions.find(b"bea")))
 
     def test_not_recorded(self) -> None:
         """What cannot be recorded is not done, and it is asked for again later."""
