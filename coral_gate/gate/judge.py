@@ -4,10 +4,11 @@ The judge: who is asking, for which route, and whether they may. Every way in is
 
 from __future__ import annotations
 
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from typing import Any, TypeAlias
 from urllib.parse import quote
 
+from coral_gate.gate.clean_address import clean_address
 from coral_gate.gate.handoff import browser_binding, safe_path, start_location
 from coral_gate.gate.origins import Origins, Place, Side, from_own_page, may_become_worker, same_origin
 from coral_gate.gate.policy import Redirect, Refusal, decide
@@ -32,10 +33,11 @@ class Judge:
 
     :param channels: those that this door serves; a route of any other channel is not there.
     :param open_sandboxes: sandboxes that anyone may use, for trying out.
+    :param openclaw: says which sandboxes speak OpenClaw.
     :ivar sessions: who is asking; every door's judge has the same.
     """
 
-    __slots__ = ("_channels", "_open", "_origins", "_routes", "_tombstones", "sessions")
+    __slots__ = ("_channels", "_open", "_openclaw", "_origins", "_routes", "_tombstones", "sessions")
 
     def __init__(
         self,
@@ -45,6 +47,7 @@ class Judge:
         tombstones: Tombstones,
         channels: frozenset[ChannelKind],
         open_sandboxes: frozenset[SandboxId],
+        openclaw: Callable[[SandboxId], bool] = lambda sandbox: False,
     ) -> None:
         self._origins = origins
         self._routes = routes
@@ -52,10 +55,11 @@ class Judge:
         self._tombstones = tombstones
         self._channels = channels
         self._open = open_sandboxes
+        self._openclaw = openclaw
 
     def for_channels(self, channels: frozenset[ChannelKind]) -> Judge:
         """The same judge for a door that serves these channels alone."""
-        return Judge(self._origins, self._routes, self.sessions, self._tombstones, channels, self._open)
+        return Judge(self._origins, self._routes, self.sessions, self._tombstones, channels, self._open, self._openclaw)
 
     def judge(self, head: RequestHead, server_name: bytes | None, asker: Asker) -> Decision | Later:
         """
@@ -128,8 +132,13 @@ class Judge:
     def _decide(self, head: RequestHead, place: Place, route: Route | None, visitor: Visitor | None, known: bool) -> Decision:
         upgrade = route is not None and route.upgrade
         allowed_from = from_own_page(place, head.read) if upgrade else same_origin(place, head.method, head.read)
+        if (
+            head.path != head.target and place.sandbox is not None and route is not None and route.channel is ChannelKind.HTTP
+            and _is_visit(head) and self._openclaw(place.sandbox) and (clean := clean_address(head.target)) is not None
+        ):  # fmt: skip
+            return Redirect(clean)  # before anything else, so that the portal's address does not carry it either
         refusal = decide(route, head.method, allowed_from, known)
-        if refusal is Refusal.SIGN_IN and not upgrade and _is_visit(head):
+        if refusal is Refusal.SIGN_IN and not upgrade and (_is_visit(head) or self._asks_who_signs_in(head, place)):
             return self._ask_to_sign_in(head, place)
         if refusal is not None:
             return refusal
@@ -139,6 +148,11 @@ class Judge:
             return Refusal.UPGRADE
         assert route is not None  # decide() refuses a request without one
         return Allowed(route.name, route.channel, place.authority, place.sandbox, route.body_bytes, visitor)
+
+    def _asks_who_signs_in(self, head: RequestHead, place: Place) -> bool:
+        """OpenClaw's UI asks like this once it was refused; only where it is sent elsewhere does it show that one has to sign in."""
+        config = head.method == b"HEAD" and head.path == b"/control-ui-config.json"
+        return config and place.sandbox is not None and self._openclaw(place.sandbox)
 
     def _ask_to_sign_in(self, head: RequestHead, place: Place) -> Redirect:
         """A person's visit goes to the sign-in page, or to the portal that hands it over, and comes back afterwards."""
