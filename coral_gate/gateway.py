@@ -47,7 +47,7 @@ from coral_gate.gate.entrance import Entrance
 from coral_gate.gate.handoff import Handoffs
 from coral_gate.gate.judge import Judge
 from coral_gate.gate.left_lists import LeftLists
-from coral_gate.gate.origins import Origins
+from coral_gate.gate.origins import Origins, Place, Side
 from coral_gate.gate.routes import LOCAL_ISSUER, ROUTES, RouteTable
 from coral_gate.gate.sessions import Sessions
 from coral_gate.gate.streams import Streams
@@ -171,7 +171,13 @@ class Rooms:
             now=time.time,
         )
         respond = self.signing_in.local.respond if self.signing_in.local is not None else None
-        return PortalServices(entrance, self.sessions, self._cards, entrance.portal, self.signing_in.issuer_name, respond, self.failing)
+        issuer = self.signing_in.issuer_name
+        return PortalServices(entrance, self.sessions, self._cards, entrance.portal, issuer, respond, self.failing, self.mint)
+
+    async def mint(self, visitor: Visitor, sandbox: SandboxId, address: str) -> Secret:
+        """A ticket for a sandbox's own page, which the gate has let its visitor ask from (see `Tickets.issue`)."""
+        place = Place(Side.SANDBOX, self.config.gate.sandbox_site.below(sandbox).authority.encode("ascii"), sandbox)
+        return await self.tickets.issue(visitor, place, sandbox, ChannelKind.CONTROL, address)
 
     def sandbox_origin(self, sandbox: SandboxId) -> str:
         """The origin of a sandbox, e.g. `https://<id>.sandboxes.example`."""
