@@ -88,10 +88,20 @@ class Streams:
         except BaseException:  # a browser that has gone meanwhile too
             self._streams.pop(stream.label, None)
             raise
-        if visitor.over and not await self._still(stream):
+        if visitor.over:
+            await self._confirm(stream)
+        return stream
+
+    async def _confirm(self, stream: OpenStream) -> None:
+        """Whoever does not get the stream cannot close it: where nobody can say whether it may be, it is not kept either."""
+        try:
+            still = await self._still(stream)
+        except BaseException:
+            self.closed(stream, 0)
+            raise
+        if not still:
             self.closed(stream, 0)
             raise NotPermitted
-        return stream
 
     def closed(self, stream: OpenStream, code: int) -> None:
         """See `IStreams.closed`."""

@@ -227,6 +227,16 @@ class StreamTests(SynchronousTestCase):
         self.failureResultOf(opening, NotPermitted)
         self.assertEqual((heard, self.streams.list()), ([4401], ()))
 
+    def test_doubt_while_opening(self) -> None:
+        """An opening of which nobody can say whether it may be fails, and leaves nothing that counts."""
+        self.first.over = True
+        self.stage.sessions.store = _Silent()  # type: ignore[assignment]  # a store that fails
+        self.failureResultOf(
+            Deferred.fromCoroutine(self.streams.open(self.first, SANDBOX, ChannelKind.CONTROL, ADDRESS, lambda code, why: None)),
+            Unavailable,
+        )
+        self.assertEqual(self.streams.list(), ())
+
     def test_given_up(self) -> None:
         """An opening that is given up while it is recorded leaves nothing."""
         self.streams.audit = _Never()  # type: ignore[assignment]  # as above
