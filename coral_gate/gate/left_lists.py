@@ -58,6 +58,6 @@ class LeftLists:
             return False
         await self._sessions.audit.record(SessionEnded(who=user.who, session="all", reason="left-lists"))
         await store.end_all(_GATE, user.id, Because(REASON, datetime.fromtimestamp(self._sessions.now(), UTC)))
+        self._cut(user.id, REASON)  # first, so that it is this reason that they read
         self._sessions.forget_user(user.id)
-        self._cut(user.id, REASON)
         return True

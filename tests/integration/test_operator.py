@@ -82,6 +82,20 @@ class OperatorTests(TestCase):
         code, _, err = await self.ask("session", "end", session["id"])
         self.assertEqual((code, err[:50]), (1, "coral-gate session: There is no such session; 'cor"))
 
+    async def test_nothing_there(self) -> None:
+        """Streams and sandboxes are asked of the daemon itself, which says what is not there."""
+        await self.start()
+        code, out, err = await self.ask("stream", "list", "--json")
+        self.assertEqual((code, json.loads(out)), (0, {"streams": []}), err)
+        code, _, err = await self.ask("stream", "cut", "nosuch")
+        self.assertEqual((code, err[:43]), (1, "coral-gate stream: There is no such stream;"))
+        code, out, _ = await self.ask("stream", "cut", "--sandbox", "c" * 26, "--json")
+        self.assertEqual((code, json.loads(out)), (0, {"cut": 0}))
+        code, _, err = await self.ask("sandbox", "start", "c" * 26)
+        self.assertEqual((code, err[:47]), (1, "coral-gate sandbox: There is no such sandbox th"))
+        code, _, err = await self.ask("sandbox", "create", "--owner", "https://issuer.example", "eve", "--name", "x")
+        self.assertEqual((code, err[:46]), (1, "coral-gate sandbox: There is no such person; '"))
+
     async def test_reload(self) -> None:
         """A reload takes what can change, names what needs a restart, and refuses a broken file with every problem."""
         daemon = await self.start()
