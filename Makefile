@@ -8,7 +8,7 @@ LOCK_TOOLS := .tools/lock
 LOCK_FLAGS := --quiet --generate-hashes --allow-unsafe --strip-extras \
 	--no-emit-index-url --no-emit-find-links --no-emit-trusted-host --no-emit-options
 
-.PHONY: help setup test test-long check lock clean
+.PHONY: help setup test test-long check demo lock clean
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1|\2/p' $(MAKEFILE_LIST) | awk -F'|' '{ printf "%-18s %s\n", $$1, $$2 }'
@@ -27,6 +27,9 @@ test-long: test ## the same with the long forms: more examples, larger loads
 
 check: setup ## linters, types and documentation only
 	@$(PY) -m tests.checks
+
+demo: setup ## try it: the gate, OpenClaw and a model on this machine (CHECK=1 walks through by itself; MODEL_URL=, MODEL= for a real model)
+	@exec $(PY) -m tools.demo $(if $(CHECK),--check)
 
 lock: ## pin anew what setup.cfg asks for (with Python 3.11; UPGRADE=--upgrade takes newer versions)
 	@[ -x $(LOCK_TOOLS)/bin/pip-compile ] || { $(LOCK_PYTHON) -m venv $(LOCK_TOOLS) && $(LOCK_TOOLS)/bin/pip install --quiet 'pip-tools==7.6.*'; }
