@@ -57,6 +57,9 @@ class Watcher(Protocol):
     def session_over(self, session: SessionId, reason: str) -> None:
         """A session has ended."""
 
+    def user_out(self, user: UserRowId) -> None:
+        """A user may not sign in any more."""
+
     def user_changed(self, user: UserRowId) -> None:
         """Something about a user has changed."""
 
@@ -295,6 +298,12 @@ class Sessions:
         self._drop(lambda visitor: visitor.session == session)
         if self.watcher is not None:
             self.watcher.session_over(session, reason)
+
+    def shut_out(self, user: UserRowId) -> None:
+        """A user is disabled or deleted: whatever they have open is cut for that reason, before their sessions end."""
+        self._drop(lambda visitor: visitor.user == user)
+        if self.watcher is not None:
+            self.watcher.user_out(user)
 
     def forget_user(self, user: UserRowId) -> None:
         """Something about a user has changed: ask the store again for each of their sessions."""

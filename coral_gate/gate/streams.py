@@ -40,6 +40,7 @@ _SENTENCES: Final = {
 }
 """What a person reads, by the word with which a session ended; a reason that is a sentence already is read as it is."""
 
+OUT: Final = "You may not use this gate any more; ask your administrator."
 ENDED: Final = "Your session has ended."
 
 
@@ -163,6 +164,10 @@ class Streams:
     def session_over(self, session: SessionId, reason: str) -> None:
         """A session has ended."""
         self.cut_session(session, CloseCode.SESSION_ENDED, sentence(reason))
+
+    def user_out(self, user: UserRowId) -> None:
+        """A user may not sign in any more."""
+        self.cut_user(user, CloseCode.FORBIDDEN, OUT)
 
     def user_changed(self, user: UserRowId) -> None:
         """Something about a user has changed: whoever still may goes on."""

@@ -92,6 +92,8 @@ class Upkeep:
                 self.sessions.forget_all()
                 self._seq = last
             else:
+                for user in [UserRowId(one.subject) for one in found if one.kind is RevocationKind.USER]:
+                    self.sessions.shut_out(user)  # first: the end of their sessions, which comes with it, says less
                 for revocation in found:
                     self._apply(revocation)
                     self._seq = revocation.seq

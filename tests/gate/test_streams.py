@@ -126,7 +126,7 @@ class StreamTests(SynchronousTestCase):
         now(self.stage.stores.users.set_disabled(OPERATOR, self.bob.id, True, Because("left the company", START)))
         self.assertEqual(self.cuts, [])
         now(self.stage.upkeep.follow())
-        self.assertEqual([cut[0] for cut in self.cuts], ["bob"])
+        self.assertEqual(self.cuts, [("bob", 4403, "You may not use this gate any more; ask your administrator.")])
 
     def test_role(self) -> None:
         """A change of role cuts nothing: the session lives."""
