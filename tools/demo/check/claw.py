@@ -22,10 +22,14 @@ def _base64(octets: bytes) -> str:
 
 
 class Claw:
-    """One connection, greeted and let in; it holds no secret of the sandbox's."""
+    """
+    One connection, greeted and let in; it holds no secret of the sandbox's.
 
-    def __init__(self, socket: WebSocket, key: Ed25519PrivateKey) -> None:
-        self._socket = socket
+    :param build: the build of the page that it speaks for, as the page says.
+    """
+
+    def __init__(self, socket: WebSocket, key: Ed25519PrivateKey, build: str) -> None:
+        self._socket, self._build = socket, build
         self._events: list[dict[str, Any]] = []
         challenge = json.loads(socket.receive())
         if challenge.get("event") != "connect.challenge":
@@ -41,7 +45,7 @@ class Claw:
         signature = key.sign("|".join(words).encode())
         proof = {"id": device, "publicKey": _base64(public), "signature": _base64(signature), "signedAt": at, "nonce": nonce}
         return {
-            "minProtocol": 4, "maxProtocol": 4, "client": {**CLIENT, "instanceId": str(uuid.uuid4())},
+            "minProtocol": 4, "maxProtocol": 4, "client": {**CLIENT, "buildId": self._build, "instanceId": str(uuid.uuid4())},
             "role": "operator", "scopes": SCOPES, "device": proof, "caps": [],
         }  # fmt: skip
 
@@ -75,6 +79,10 @@ class Claw:
                     raise RuntimeError(f"the run ended with: {payload.get('errorMessage')}")
                 return json.dumps(payload)
         raise RuntimeError(f"no answer within {WAIT_S:g} s")
+
+    def cut(self) -> None:
+        """End it as a network does that fails."""
+        self._socket.cut()
 
     def wait_for_the_end(self) -> None:
         """

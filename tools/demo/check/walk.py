@@ -15,6 +15,8 @@ from tools.demo.check.claw import Claw
 from tools.demo.running import Demo
 
 SESSION_ENDED = 4401
+SCRIPT = {"Sec_Fetch_Site": "same-origin", "Sec_Fetch_Mode": "cors", "Sec_Fetch_Dest": "empty"}
+"""What a browser says of a request that a page's own script makes (W3C Fetch Metadata)."""
 
 
 class Walk:
@@ -24,6 +26,7 @@ class Walk:
         self.demo = demo
         self.browser = Browser()
         self.key = Ed25519PrivateKey.generate()
+        self.build = ""
         self.claw: Claw | None = None
 
     @property
@@ -35,7 +38,7 @@ class Walk:
     def ticket(self) -> str:
         """A ticket for a control connection, as the sandbox's own page asks for one."""
         origin = self.demo.sandbox_origin
-        fields = {"Origin": origin, "Content_Type": "application/json", "Accept": "*/*", "Sec_Fetch_Site": "same-origin"}
+        fields = {"Origin": origin, "Content_Type": "application/json", "Accept": "*/*", **SCRIPT}
         answer = self.browser.ask(f"{origin}/.gate/ticket", "POST", '{"channel":"control"}', **fields)
         if answer.status != 200:
             raise RuntimeError(f"the ticket was answered with {answer.status}: {answer.body[:200]}")
@@ -62,12 +65,14 @@ def sign_in(walk: Walk) -> None:
     url, _ = walk.browser.visit(walk.demo.origin + "/sign-in/start", {"next": unquote(onwards[1])})
     url, answer = walk.browser.visit(url, {"user": "owner", "word": walk.demo.word()})
     assert (url, answer.status) == (wanted, 200), f"came out at {url} with {answer.status}"
-    assert "openclaw" in answer.body.lower(), "the page is not OpenClaw's"
+    build = re.search(r'data-openclaw-control-ui-build-id="([^"]+?)(?:-[0-9a-f]{64})?"', answer.body)
+    assert build is not None, "the page is not OpenClaw's"
+    walk.build = build[1]
 
 
 def websocket(walk: Walk) -> None:
     """A ticket opens a control connection, once; OpenClaw lets it in, and the gate's credential is not in its welcome."""
-    walk.claw = Claw(walk.connect(), walk.key)
+    walk.claw = Claw(walk.connect(), walk.key, walk.build)
     assert walk.claw.hello.get("type") == "hello-ok", "not welcomed"
     assert "deviceToken" not in json.dumps(walk.claw.hello), "the welcome carries a credential"
 
@@ -81,14 +86,14 @@ def chat(walk: Walk) -> None:
 
 def reconnect(walk: Walk) -> None:
     """After the connection was cut, the same device comes in again with a new ticket, and finds its conversation."""
-    walk.open_claw._socket.cut()
-    walk.claw = Claw(walk.connect(), walk.key)
+    walk.open_claw.cut()
+    walk.claw = Claw(walk.connect(), walk.key, walk.build)
     history = json.dumps(walk.claw.call("chat.history", {"sessionKey": "main"}))
     assert "Say something." in history, "the conversation is gone"
 
 
 def sign_out(walk: Walk) -> None:
-    """Signing out cuts the open connection, with the code that says so, and its cookies open nothing."""
+    """Signing out cuts the open connection, with the code that says so."""
     url, answer = walk.browser.visit(walk.demo.origin + "/sign-out", {})
     assert answer.status == 200, f"{url} answered {answer.status}"
     try:
