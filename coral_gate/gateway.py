@@ -27,8 +27,10 @@ from coral_gate.audit.events import RequestRefused, UserChanged
 from coral_gate.channels.breaker import Breaker
 from coral_gate.channels.control import ControlChannel
 from coral_gate.channels.http import HTTPChannel
+from coral_gate.channels.openclaw_http import OpenClawHTTP
 from coral_gate.channels.plan import Forwarding, Upgrading
 from coral_gate.channels.portal import PortalChannel
+from coral_gate.channels.sandbox_http import SandboxHTTP
 from coral_gate.config import Config, parse
 from coral_gate.config.read import read_text
 from coral_gate.config.sections.listen import ListenConfig
@@ -132,17 +134,26 @@ class Rooms:
         origins = Origins(config.gate.portal_origin.authority, config.gate.sandbox_site.authority)
         open_sandboxes = frozenset(sandbox.id for sandbox in config.sandboxes if sandbox.open)
         routes = RouteTable((*ROUTES, LOCAL_ISSUER)) if self.signing_in.local is not None else RouteTable()
+        plain = frozenset(sandbox.id for sandbox in config.sandboxes if sandbox.speaks == "http")
         self.judge = Judge(
-            origins, routes, self.sessions, Tombstones(stores.sandboxes, time.monotonic), frozenset(ChannelKind), open_sandboxes
+            origins,
+            routes,
+            self.sessions,
+            Tombstones(stores.sandboxes, time.monotonic),
+            frozenset(ChannelKind),
+            open_sandboxes,
+            openclaw=lambda sandbox: sandbox not in plain,
         )
+        breaker = Breaker(time.monotonic)
+        openclaw = OpenClawHTTP(self.driver, self.credentials, breaker)
         self.channels = {
             ChannelKind.PORTAL: PortalChannel(MemoryLink(self.reactor, self.site)),
-            ChannelKind.HTTP: HTTPChannel(self.driver, config.limits.body_bytes),
+            ChannelKind.HTTP: SandboxHTTP(openclaw, HTTPChannel(self.driver, config.limits.body_bytes), plain),
         }
 
-        self.upgrading = {ChannelKind.CONTROL: self._control()}
+        self.upgrading = {ChannelKind.CONTROL: self._control(breaker)}
 
-    def _control(self) -> ControlChannel:
+    def _control(self, breaker: Breaker) -> ControlChannel:
         limits = self.config.limits
         return ControlChannel(
             driver=self.driver,
@@ -150,7 +161,7 @@ class Rooms:
             streams=self.streams,
             credentials=self.credentials,
             audit=self.audit,
-            breaker=Breaker(time.monotonic),
+            breaker=breaker,
             monotonic=time.monotonic,
             now=time.time,
             head_limits=HeadLimits(limits.response_head_bytes, 0, limits.response_fields),

@@ -29,6 +29,7 @@ allow = ["127.0.0.1"]
 [[sandbox]]
 id = "{SANDBOX}"
 name = "Try-out"
+speaks = "http"
 open = true
 app = {{ kind = "tcp", host = "127.0.0.1", port = 9000 }}
 """

@@ -144,7 +144,7 @@ class Judge:
             return refusal
         if not may_become_worker(place, head.path, head.read):
             return Refusal.WORKER
-        if wants_websocket(head) and (not upgrade or visitor is None):
+        if wants_websocket(head) and not (upgrade and visitor is not None and place.sandbox is not None and self._openclaw(place.sandbox)):
             return Refusal.UPGRADE
         assert route is not None  # decide() refuses a request without one
         return Allowed(route.name, route.channel, place.authority, place.sandbox, route.body_bytes, visitor)

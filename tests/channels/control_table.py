@@ -122,7 +122,7 @@ class Table:
         )  # fmt: skip
         served = frozenset({ChannelKind.HTTP, ChannelKind.CONTROL})
         origins = Origins("gate.localhost:8443", "sbx.localhost:8443")
-        self.bench.door.judge = Judge(origins, RouteTable(), self.stage.sessions, no_tombstones(), served, frozenset())
+        self.bench.door.judge = Judge(origins, RouteTable(), self.stage.sessions, no_tombstones(), served, frozenset(), lambda _: True)
         self.bench.door.upgrading = {ChannelKind.CONTROL: self.channel}
         self.another_browser()
 

@@ -109,7 +109,7 @@ class UpgradeTests(SynchronousTestCase):
         self.channel = Channel()
         origins = Origins("gate.localhost:8443", "sbx.localhost:8443")
         served = frozenset({ChannelKind.HTTP, ChannelKind.CONTROL})
-        self.bench.door.judge = Judge(origins, RouteTable(), stage.sessions, no_tombstones(), served, frozenset())
+        self.bench.door.judge = Judge(origins, RouteTable(), stage.sessions, no_tombstones(), served, frozenset(), lambda sandbox: True)
         self.bench.door.upgrading = {ChannelKind.CONTROL: self.channel}
         self.ask = get(
             b"/", b"Connection: Upgrade", b"Upgrade: websocket", b"Cookie: __Host-coral-sandbox=" + token,

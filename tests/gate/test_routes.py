@@ -213,9 +213,18 @@ class DecisionTests(SynchronousTestCase):
         token = stage.enter(visitor)
         cookie = b"Cookie: __Host-coral-sandbox=" + token
         head = b"\r\n".join([b"GET / HTTP/1.1", b"Host: " + AUTHORITY, b"Upgrade: websocket", cookie, b"Origin: https://" + AUTHORITY])
-        judge = Judge(ORIGINS, RouteTable(), stage.sessions, self.tombstones, frozenset(ChannelKind), frozenset())
-        decision = judge.judge(read_request(head, HeadLimits()), None, Asker(1, "192.0.2.1"))
-        allowed = now(decision) if isinstance(decision, Coroutine) else decision
+        speaking: list[SandboxId] = []
+
+        def judged() -> object:
+            judge = Judge(
+                ORIGINS, RouteTable(), stage.sessions, self.tombstones, frozenset(ChannelKind), frozenset(), lambda one: one in speaking
+            )
+            decision = judge.judge(read_request(head, HeadLimits()), None, Asker(1, "192.0.2.1"))
+            return now(decision) if isinstance(decision, Coroutine) else decision
+
+        self.assertIs(judged(), Refusal.UPGRADE, "a sandbox that speaks something else")
+        speaking.append(SANDBOX)
+        allowed = judged()
         assert isinstance(allowed, Allowed), allowed
         self.assertEqual((allowed.channel, allowed.route, allowed.sandbox), (ChannelKind.CONTROL, "sandbox.control", SANDBOX))
         assert allowed.visitor is not None

@@ -137,7 +137,7 @@ class Daemon:
 def configuration(port: int, folder: Path, origins: Sequence[int]) -> str:
     """A configuration with one open sandbox for each origin."""
     sandboxes = [
-        f'[[sandbox]]\nid = "{sandbox_name(number)}"\nname = "Test {number}"\nopen = true\n'
+        f'[[sandbox]]\nid = "{sandbox_name(number)}"\nname = "Test {number}"\nspeaks = "http"\nopen = true\n'
         f'app = {{ kind = "tcp", host = "127.0.0.1", port = {origin} }}\n'
         for number, origin in enumerate(origins)
     ]

@@ -104,11 +104,13 @@ class TryOutTests(TestCase):
 [[sandbox]]
 id = "{SANDBOX}"
 name = "Mine <b>"
+speaks = "http"
 {app}
 owner = {{ issuer = "ISSUER", subject = "owner" }}
 [[sandbox]]
 id = "{OTHER}"
 name = "Not mine"
+speaks = "http"
 {app}
 owner = {{ issuer = "ISSUER", subject = "somebody-else" }}
 [sign_in]

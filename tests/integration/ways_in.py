@@ -132,7 +132,7 @@ class WaysIn(TestCase):
         owner = 'owner = {{ issuer = "https://gate.localhost:@PORT@/local-issuer", subject = "{}" }}'
         mine, others = owner.format("owner"), owner.format("somebody-else")
         owned = [(MINE, mine), (SECOND, mine), (FOREIGN, others), (OPEN, "open = true")]
-        tables = [f'[[sandbox]]\nid = "{name}"\nname = "{name[0]}"\n{app}\n{whose}\n' for name, whose in owned]
+        tables = [f'[[sandbox]]\nid = "{name}"\nname = "{name[0]}"\nspeaks = "http"\n{app}\n{whose}\n' for name, whose in owned]
         return "\n" + "".join(tables) + "[sign_in]\nbuilt_in = true\n"
 
     def sign_in(self) -> Browser:

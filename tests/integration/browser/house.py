@@ -164,7 +164,8 @@ class House:
             f'[sign_in]\nissuer = "{self.issuer}"\nissuer_name = "Example"\nclient_id = "coral"\nclient_secret = "file:secret"',
             'scopes = ["openid", "email", "profile"]\nallow_subject = ["alice", "mallory", "hostile"]',
             *(
-                f'[[sandbox]]\nid = "{name}"\nname = {json.dumps(shown)}\napp = {{ kind = "tcp", host = "127.0.0.1", port = {app} }}\n'
+                f'[[sandbox]]\nid = "{name}"\nname = {json.dumps(shown)}\nspeaks = "http"\n'
+                f'app = {{ kind = "tcp", host = "127.0.0.1", port = {app} }}\n'
                 f'owner = {{ issuer = "{self.issuer}", subject = "{owner}" }}'
                 for name, shown, owner in owned
             ),
