@@ -138,7 +138,7 @@ class AnswerTests(WaysIn):
         for host, target, route in self.gate.rows():
             for method in ("GET", "HEAD", "PUT"):
                 shown = Shown(method, host, target, route, self.gate.ask(method, host, target, cookie_field(jars[host])))
-                forwarded = route is not None and route.channel is ChannelKind.HTTP and method != "PUT"
+                forwarded = route is not None and route.channel in (ChannelKind.HTTP, ChannelKind.CONTROL) and method != "PUT"
                 personal = route is not None and route.guard is Guard.SESSION and shown.answer.status == 200
                 told = complaints(shown.answer, kept=_kept(shown), forwarded=forwarded, personal=personal)
                 wrong += [f"{shown} (signed in): {said}" for said in told]
