@@ -86,6 +86,9 @@ class Browser(Protocol):
     def wake_in(self, seconds: float) -> None:
         """Call `Stream.woken` once, in so many seconds or up to half a second later; a later call replaces this one."""
 
+    def see_off(self, abort: Callable[[], None]) -> None:
+        """Call `abort` when a connection that was told to close has had its time to; also where the browser is gone."""
+
     def finish(self) -> None:
         """Send what is left, then close; nothing more is read."""
 

@@ -6,6 +6,7 @@ Setting a deadline costs no timer and no look at a clock, and a step of the wall
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Protocol
 
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
@@ -71,6 +72,26 @@ class Deadlines:
                 with _log.failuresHandled("a deadline's action failed"):
                     one.expired()
         self._timer = self._reactor.callLater(TICK_S, self._sweep) if self._watched else None
+
+
+class SeeingOff:
+    """
+    Ends once what may not last longer.
+
+    :ivar due: see `Watched`.
+    """
+
+    __slots__ = ("_abort", "_deadlines", "due")
+
+    def __init__(self, deadlines: Deadlines, due: int, abort: Callable[[], None]) -> None:
+        self._deadlines = deadlines
+        self._abort = abort
+        self.due = due
+
+    def expired(self) -> None:
+        """It is time."""
+        self._deadlines.forget(self)
+        self._abort()
 
 
 def ticks(seconds: float) -> int:

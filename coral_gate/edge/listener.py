@@ -17,6 +17,7 @@ from zope.interface import implementer
 
 from coral_gate.edge.answers import CONTINUE, answer
 from coral_gate.edge.connection import HOLD_ANY, HOLD_DECISION, HOLD_FULL, HOLD_STASH, HOLD_UPSTREAM, HeldConnection, Wait
+from coral_gate.edge.deadlines import SeeingOff
 from coral_gate.edge.door import Door
 from coral_gate.edge.exchange import Exchange
 from coral_gate.edge.limits import address_text
@@ -320,6 +321,10 @@ class FrontConnection(HeldConnection):
     def become(self, received: Callable[[bytes], None]) -> None:
         """From now on a stream has what the browser sends, without a step between."""
         self.dataReceived = received  # type: ignore[method-assign,assignment]  # looked up on the instance by every transport
+
+    def see_off(self, abort: Callable[[], None]) -> None:
+        """Call `abort` once another connection has had as long to close as this one would."""
+        self._deadlines.watch(SeeingOff(self._deadlines, self.ticks_from_now(Wait.LINGER), abort))
 
     def finish_stream(self) -> None:
         """The stream is over: send what is left, then close, and drop what still comes."""

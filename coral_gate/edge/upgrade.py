@@ -28,7 +28,7 @@ class Upgrade:
     """
     One upgrade, and the stream that comes of it; to the channel it is the `channels.plan.Browser`.
 
-    :ivar request_done: always: a request to upgrade has no content.
+    :ivar request_done: never, see `exchange.Exchange`: when it waits, and for what, it says itself.
     :ivar received: nothing, see `exchange.Exchange`.
     :ivar send: the transport's own write: nothing stands between on the way of a stream's bytes.
     """
@@ -47,7 +47,7 @@ class Upgrade:
         self._wake_at = self._stalled_at = NEVER
         self.asker: Asker = front.asker
         self.received = 0
-        self.request_done = True
+        self.request_done = False
         self.send: Callable[[bytes], None] = front.transport.write
 
     # -- before 101 ----------------------------------------------------------------------------------------------------
@@ -60,6 +60,9 @@ class Upgrade:
         """
         if early or self._head.has_content:
             self.fail(RefusedRequest(Rule.EARLY))
+            return
+        if self._front.leaving:  # it was decided late: whoever is open has been told already
+            self.fail(Unavailable())
             return
         self._front.hold(HOLD_UPSTREAM)
         self._front.arm(Wait.CONNECT)
@@ -77,9 +80,16 @@ class Upgrade:
         self.send(opened.switching)
         self._stream = stream = opened.start(self)
         if not self._over:
-            self._front.become(stream.received)
-            self._front.unhold(HOLD_UPSTREAM)
-            self._rearm()
+            self._begun(stream)
+
+    def _begun(self, stream: Stream) -> None:
+        if self._front.closing:
+            return
+        self._front.become(stream.received)
+        self._front.unhold(HOLD_UPSTREAM)
+        if self._full:  # by what it sent as it began
+            stream.full()
+        self._rearm()
 
     def _not_opened(self, failure: Failure) -> None:
         self._opening = None
@@ -175,6 +185,10 @@ class Upgrade:
         self._wake_at = self._front.tick + ticks(seconds)
         if self._stream is not None:
             self._rearm()
+
+    def see_off(self, abort: Callable[[], None]) -> None:
+        """See `channels.plan.Browser`."""
+        self._front.see_off(abort)
 
     def finish(self) -> None:
         """Send what is left, then close."""
