@@ -7,10 +7,10 @@ messages that carry credentials, and every byte of it is looked through for the 
 
 from __future__ import annotations
 
-import secrets
 from collections import deque
 from typing import TYPE_CHECKING
 
+from coral_gate.channels.masks import new_mask
 from coral_gate.channels.openclaw import HELLO_BYTES, Answer, ControlDialogue, Forward
 from coral_gate.channels.websocket_events import TOO_BIG
 from coral_gate.channels.websocket_frames import (
@@ -70,9 +70,9 @@ class ControlStream:
     """
 
     __slots__ = (
-        "_beats", "_browser", "_browser_held", "_browser_silent", "_channel", "_cut", "_dialogue", "_ended", "_from_browser",
-        "_from_sandbox",
-        "_midway", "_refusals", "_sandbox", "_sandbox_silent", "_scan", "_secret", "_socket", "_waiting", "_wide", "entry",
+        "_beats", "_browser", "_browser_full", "_browser_held", "_browser_owed", "_browser_silent", "_channel", "_cut",
+        "_dialogue", "_ended", "_from_browser", "_from_sandbox", "_midway", "_refusals", "_sandbox", "_sandbox_full",
+        "_sandbox_owed", "_sandbox_silent", "_scan", "_secret", "_socket", "_waiting", "_wide", "entry",
     )  # fmt: skip
 
     entry: OpenStream
@@ -89,7 +89,8 @@ class ControlStream:
         self._scan = LeakScan([secret])
         self._waiting: deque[bytes] = deque()
         self._cut: tuple[int, str] | None = None
-        self._browser_held = self._midway = self._ended = self._wide = False
+        self._browser_full = self._browser_held = self._browser_owed = self._sandbox_full = self._sandbox_owed = False
+        self._midway = self._ended = self._wide = False
         self._beats = self._browser_silent = self._sandbox_silent = self._refusals = 0
 
     # -- beginning and ending ------------------------------------------------------------------------------------------
@@ -118,10 +119,8 @@ class ControlStream:
     def lost(self) -> None:
         """The browser is gone."""
         self._ended_with(1006)
-        if self._socket is not None:
-            self._socket.send(close_frame(1001, "", mask=new_mask()))
-            self._socket.finish()
-        self._browser = self._socket = None
+        self._let_go(1001)
+        self._browser = None
 
     def sandbox_lost(self) -> None:
         """See `sandbox_socket.Reader`; a connection that ends without a word is no clean end, and the browser is told so."""
@@ -134,10 +133,16 @@ class ControlStream:
         self._ended_with(code)
         self._browser.send(close_frame(code, reason))
         self._browser.finish()
-        if self._socket is not None:
-            self._socket.send(close_frame(1001, "", mask=new_mask()))
-            self._socket.finish()
-            self._socket = None
+        self._let_go(1001)
+
+    def _let_go(self, code: int | None, reason: str = "") -> None:
+        """Close the sandbox's end, once."""
+        socket, self._socket = self._socket, None
+        if socket is not None:
+            socket.send(close_frame(code, reason, mask=new_mask()))
+            socket.finish()
+            assert self._browser is not None  # it was there before the socket, and is until `lost`
+            self._browser.see_off(socket.abort)
 
     def _ended_with(self, code: int) -> None:
         if not self._ended:
@@ -147,8 +152,9 @@ class ControlStream:
 
     def _refuse(self, code: int, reason: str, word: str, method: str = "") -> None:
         """A rule was broken: say so, and end."""
-        self._channel.refused(self.entry, word, method)
-        self._end(code, reason)
+        if not self._ended:
+            self._channel.refused(self.entry, word, method)
+            self._end(code, reason)
 
     # -- from the browser ----------------------------------------------------------------------------------------------
 
@@ -171,7 +177,7 @@ class ControlStream:
             if isinstance(event, Message):
                 self._judge(event)
             elif isinstance(event, Ping):
-                self._to_browser(pong(event.payload))
+                self._owe_browser(pong(event.payload))
             elif isinstance(event, Close):
                 self._browser_closes(event)
 
@@ -199,11 +205,8 @@ class ControlStream:
     def _browser_closes(self, close: Close) -> None:
         """The browser's code and reason go on to the sandbox, and its own word back to it (RFC 6455 §5.5.1)."""
         code = 1000 if close.code is None else close.code
-        if self._socket is not None:
-            self._socket.send(close_frame(close.code, close.reason, mask=new_mask()))
-            self._socket.finish()
-            self._socket = None
         self._ended_with(code)
+        self._let_go(close.code, close.reason)
         assert self._browser is not None
         self._browser.send(close_frame(close.code, ""))
         self._browser.finish()
@@ -214,7 +217,8 @@ class ControlStream:
         """See `sandbox_socket.Reader`."""
         if self._ended:
             return
-        self._sandbox_silent = 0
+        if not self._sandbox_full:  # who talks and does not listen is not there either
+            self._sandbox_silent = 0
         try:
             self._take(self._from_sandbox.feed(data))
         except FrameFault as fault:
@@ -229,7 +233,7 @@ class ControlStream:
             elif isinstance(event, Message):
                 self._look_into(event, out)
             elif isinstance(event, Ping) and self._socket is not None:
-                self._socket.send(pong(event.payload, mask=new_mask()))
+                self._owe_sandbox(pong(event.payload, mask=new_mask()))
             elif isinstance(event, Close):
                 self._flush(out)
                 self._sandbox_closes(event)
@@ -290,8 +294,7 @@ class ControlStream:
         if self._scan.feed(close.reason.encode()):
             self._leaks()
             return
-        if self._socket is not None:
-            self._socket.send(close_frame(close.code, "", mask=new_mask()))
+        self._let_go(close.code)
         self._end(1000 if close.code is None else close.code, close.reason)
 
     # -- toward the browser --------------------------------------------------------------------------------------------
@@ -299,7 +302,7 @@ class ControlStream:
     def _tell(self, octets: bytes) -> None:
         """A message of the gate's own: between two of the sandbox's, never inside one."""
         if not self._midway:
-            self._to_browser(octets)
+            self._owe_browser(octets)
         elif len(self._waiting) < _WAITING:
             self._waiting.append(octets)
         else:
@@ -319,25 +322,53 @@ class ControlStream:
 
     def full(self) -> None:
         """See `channels.plan.Stream`."""
-        if self._socket is not None:
-            self._socket.pause()
+        self._browser_full = True
+        self._hold()
 
     def drained(self) -> None:
         """See `channels.plan.Stream`."""
-        if self._socket is not None:
-            self._socket.resume()
+        self._browser_full = self._browser_owed = False
+        self._browser_silent = 0
+        self._hold()
 
     def sandbox_full(self) -> None:
         """See `sandbox_socket.Reader`."""
-        if self._browser is not None and not self._ended:
-            self._browser_held = True
-            self._browser.pause()
+        self._sandbox_full = True
+        self._hold()
 
     def sandbox_drained(self) -> None:
         """See `sandbox_socket.Reader`."""
-        if self._browser is not None and not self._ended:
-            self._browser_held = False
-            self._browser.resume()
+        self._sandbox_full = self._sandbox_owed = False
+        self._sandbox_silent = 0
+        self._hold()
+
+    def _owe_browser(self, octets: bytes) -> None:
+        """Answer a browser; one that does not take its answers may ask for no more of them."""
+        self._to_browser(octets)
+        if self._browser_full and not self._browser_owed:
+            self._browser_owed = True
+            self._hold()
+
+    def _owe_sandbox(self, octets: bytes) -> None:
+        """The same toward a sandbox."""
+        assert self._socket is not None  # it is there until the stream has ended
+        self._socket.send(octets)
+        if self._sandbox_full and not self._sandbox_owed:
+            self._sandbox_owed = True
+            self._hold()
+
+    def _hold(self) -> None:
+        """Read of each end what the other takes, and no more than it takes answers to."""
+        if self._ended or self._browser is None or self._socket is None:
+            return
+        if self._browser_full or self._sandbox_owed:
+            self._socket.pause()
+        else:
+            self._socket.resume()
+        held = self._sandbox_full or self._browser_owed
+        if held is not self._browser_held and not self._ended:
+            self._browser_held = held
+            (self._browser.pause if held else self._browser.resume)()
 
     def woken(self) -> None:
         """A beat: ask each end whether it is there."""
@@ -352,9 +383,9 @@ class ControlStream:
         elif self._sandbox_silent >= _SILENT_BEATS:
             self._end(CloseCode.DEADLINE, "The sandbox did not answer any more.")
         else:
-            # While one end does not take what it is sent the other is held, and cannot answer; the edge has a deadline for that.
-            self._browser_silent += not self._browser_held
-            self._sandbox_silent += not self._socket.paused
+            # Who is held cannot answer, and a browser that takes nothing is the edge's to judge.
+            self._browser_silent += not (self._browser_held or self._browser_full)
+            self._sandbox_silent += self._sandbox_full or not self._socket.paused
             self._to_browser(ping(b""))
             self._socket.send(ping(b"", mask=new_mask()))
             self._browser.wake_in(BEAT_S)
@@ -365,23 +396,3 @@ _BAD_GATEWAY = 1014
 
 _CREDENTIAL_CHANGED = 4001
 """What OpenClaw closes with when its password was changed."""
-
-
-class _Masks:
-    """Masking keys from the operating system's entropy (RFC 6455 §5.3), many with one call."""
-
-    __slots__ = ("_left", "_pool")
-
-    def __init__(self) -> None:
-        self._pool = b""
-        self._left = 0
-
-    def __call__(self) -> bytes:
-        if not self._left:
-            self._pool = secrets.token_bytes(4096)
-            self._left = 4096
-        self._left -= 4
-        return self._pool[self._left : self._left + 4]
-
-
-new_mask = _Masks()

@@ -10,7 +10,7 @@ from collections.abc import Callable
 
 from coral_gate.channels.openclaw import blocked_reload, challenge, connect_id
 from coral_gate.channels.plan import Browser
-from coral_gate.channels.websocket_frames import TEXT, FrameFault, FrameReader, Message, close_frame, frame
+from coral_gate.channels.websocket_frames import TEXT, Close, FrameFault, FrameReader, Message, close_frame, frame
 
 _ANSWERED_WITHIN_S = 15.0
 _REQUEST_BYTES = 64 * 1024
@@ -45,6 +45,9 @@ class OldTab:
             self._end(fault.code, "")
             return
         for event in events:
+            if isinstance(event, Close):
+                self._end(1000, "")
+                return
             if not isinstance(event, Message):
                 continue
             request = connect_id(event.payload)

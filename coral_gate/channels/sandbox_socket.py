@@ -54,6 +54,7 @@ class SandboxSocket(Protocol):
         self._limits = limits
         self._buffer = b""
         self._reader: Reader | None = None
+        self._lost = False
         self.paused = False
         self.answered: Deferred[None] = Deferred()
 
@@ -85,9 +86,13 @@ class SandboxSocket(Protocol):
         self._reader = reader
         rest, self._buffer = self._buffer, b""
         self.dataReceived = reader.sandbox_sent  # type: ignore[method-assign]  # looked up on the instance by every transport
+        self.paused = False  # the reader may pause it again, for what it has at once
         if rest:
             reader.sandbox_sent(rest)
-        self.resume()
+        if self._lost:
+            self._ended()
+        elif not self.paused:
+            self.transport.resumeProducing()  # type: ignore[attr-defined]  # every stream's transport is a producer too
 
     def send(self, octets: bytes) -> None:
         """Send; nothing happens once the connection has ended."""
@@ -115,12 +120,17 @@ class SandboxSocket(Protocol):
     def abort(self) -> None:
         """Close at once; nothing more comes of it."""
         self._deaf()
-        self.transport.abortConnection()  # type: ignore[attr-defined]  # every stream's transport has it
+        if not self._lost and self.transport is not None:
+            self.transport.abortConnection()  # type: ignore[attr-defined]  # every stream's transport has it
 
     def connectionLost(self, reason: Failure = None) -> None:  # type: ignore[assignment]  # Twisted's own signature
         """It has ended."""
+        self._lost = True
         if not self.answered.called:
             self.answered.errback(UpstreamUnreachable())
+        self._ended()
+
+    def _ended(self) -> None:
         reader, self._reader = self._reader, None
         if reader is not None:
             reader.sandbox_lost()
@@ -168,8 +178,8 @@ async def dial(link: ILink, request: bytes, check: Callable[[ResponseHead], None
     :raises Fault: it could not be opened, or the sandbox answers otherwise.
     """
     socket = SandboxSocket(request, check, limits)
-    await link.connect(_Once(socket))
     try:
+        await link.connect(_Once(socket))
         await socket.answered
     except BaseException:  # a cancelled wait too
         socket.answered.addErrback(lambda _: None)
