@@ -91,7 +91,11 @@ class SandboxSocket(Protocol):
             reader.sandbox_sent(rest)
         if self._lost:
             self._ended()
-        elif not self.paused:
+        else:
+            self._go_on()
+
+    def _go_on(self) -> None:
+        if self._reader is not None and not self.paused:
             self.transport.resumeProducing()  # type: ignore[attr-defined]  # every stream's transport is a producer too
 
     def send(self, octets: bytes) -> None:
@@ -113,7 +117,10 @@ class SandboxSocket(Protocol):
     def finish(self) -> None:
         """Send what is left, then close; what still comes is dropped."""
         self._deaf()
-        self.resume()
+        if self._lost:
+            return
+        self.paused = False
+        self.transport.resumeProducing()  # type: ignore[attr-defined]  # so that it hears that the other end has closed too
         self.transport.unregisterProducer()  # type: ignore[attr-defined]  # every stream's transport is a consumer too
         self.transport.loseConnection()
 

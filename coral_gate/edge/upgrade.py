@@ -78,7 +78,13 @@ class Upgrade:
             opened.discard()
             return
         self.send(opened.switching)
-        self._stream = stream = opened.start(self)
+        try:
+            self._stream = stream = opened.start(self)
+        except Exception:  # nothing else would end what has been opened
+            _log.failure("a stream could not begin")
+            opened.discard()
+            self._front.abort()
+            return
         if not self._over:
             self._begun(stream)
 

@@ -287,6 +287,17 @@ class UpgradeTests(SynchronousTestCase):
         lose(self.connection, ConnectionDone())
         self.assertEqual(self.channel.streams[0].events, ["lost"])
 
+    def test_breaks_in_start(self) -> None:
+        """A stream with a bug as it begins leaves nothing open."""
+
+        def breaking(browser: Browser) -> Played:
+            raise ZeroDivisionError
+
+        self.channel.begins = breaking
+        self.connection.dataReceived(self.ask)
+        self.assertEqual((self.wire.take(), self.wire.aborted, self.channel.discarded), (SWITCHING, True, 1))
+        self.assertEqual(len(self.flushLoggedErrors(ZeroDivisionError)), 1)
+
     def test_asked(self) -> None:
         """The channel learns which sandbox, and who asks."""
         self.begin()
