@@ -24,7 +24,7 @@ from coral_gate.channels.plan import Browser, Opened, Stream
 from coral_gate.channels.sandbox_socket import SandboxSocket, dial
 from coral_gate.channels.websocket_handshake import Upgrade, accept_for, check_answer, read_upgrade, request, switching
 from coral_gate.custody.of_sandboxes import SandboxCredentials
-from coral_gate.errors import TicketRefused, UpstreamUnreachable
+from coral_gate.errors import TicketRefused, Unavailable, UpstreamUnreachable
 from coral_gate.http1.head import HeadLimits, RequestHead
 from coral_gate.interfaces import IAuditSink, ISandboxDriver, IStreams, ITicketValidator
 from coral_gate.model import Allowed, Asker, ChannelKind, SandboxId, Secret, ServiceName
@@ -42,6 +42,12 @@ The host that OpenClaw is asked for, whatever the browser's: one on the loopback
 
 Then the sandbox's configuration needs to know no public name, and nothing that a browser says can make a request look local.
 """
+
+
+class CredentialUnusable(Unavailable):
+    """The sandbox's credential cannot stand in OpenClaw's first message, or is too short to be looked for."""
+
+    sentence = "The sandbox's credential is no password that OpenClaw could have; its operator has to change it."
 
 
 @define(eq=False)
@@ -77,7 +83,10 @@ class ControlChannel:
             _ticket(asked.subprotocols), visitor, sandbox, ChannelKind.CONTROL, head.read.get(b"origin", b""), asker.address
         )
         secret = await self._credential(sandbox)
-        stream = ControlStream(self, sandbox, b"https://" + allowed.authority, secret)
+        try:
+            stream = ControlStream(self, sandbox, b"https://" + allowed.authority, secret)
+        except ValueError:
+            raise CredentialUnusable from None  # the original would carry the secret
         stream.entry = entry = await self.streams.open(visitor, sandbox, ChannelKind.CONTROL, asker.address, stream.cut)
         try:
             socket = await self._dial(sandbox)

@@ -11,7 +11,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from coral_gate.channels.control_stream import BEAT_S
 from coral_gate.channels.websocket_frames import BINARY, PING, TEXT, close_frame, frame
 from coral_gate.errors import AuditUnavailable, TooMany, UpstreamUnreachable
-from coral_gate.model import ChannelKind, CloseCode
+from coral_gate.model import ChannelKind, CloseCode, Secret, ServiceName
 from tests.channels.control_table import MASK, Table, encodings
 from tests.channels.openclaw_messages import PASSWORD, answer, captured, connect, request
 from tests.edge.bench import HOST, SANDBOX, lose
@@ -134,6 +134,19 @@ class OpeningTests(ControlTests):
         self.assertIn(b"no credential", self.table.wire.value())
         self.refused(b"502 ")
         self.assertEqual(self.table.bench.link.wires, [])
+
+    def test_unusable_credential(self) -> None:
+        """With a credential that is no text, or too short to be looked for, nothing is entered or dialled; the log has nothing of it."""
+        owner = next(iter(self.table.vault._secrets))[0]
+        for secret in (b"\xff" * 20, b"short"):
+            self.table.vault.put(owner, SANDBOX, ServiceName.APP, Secret(secret))
+            self.table.channel.credentials.drop(SANDBOX)
+            self.table.tickets.good.add(b"good")
+            self.table.another_browser()
+            self.table.ask()
+            self.assertIn(b"has to change it", self.table.wire.value())
+            self.refused(b"503 ")
+        self.assertEqual((self.table.bench.link.wires, self.table.streams.entries), ([], []))
 
     def test_not_registered(self) -> None:
         """What cannot be entered or recorded is not opened."""
