@@ -189,6 +189,22 @@ class ControlMachine(RuleBasedStateMachine):
             self.hear()
             self.let_in()
 
+    @precondition(lambda self: self.front._exchange is None and not self.front.closing)
+    @rule(gone=st.booleans())
+    def opened_late(self, gone: bool) -> None:
+        """The sandbox has answered, and may be gone again, before its link is said to be open."""
+        link = self.table.bench.link
+        link.waits = True
+        self.ask(b"coral.v1, coral.ticket.good")
+        link.waits = False
+        for opening, factory in link.pending:
+            protocol = link.open(factory)
+            self.sandbox_answers(frame(TEXT, CHALLENGE))
+            if gone:
+                self.lose_sandbox()
+            opening.callback(protocol)
+        link.pending.clear()
+
     @precondition(lambda self: self.lost or self.table.wire.closed)
     @rule()
     def another(self) -> None:
@@ -375,6 +391,7 @@ class ControlMachine(RuleBasedStateMachine):
         stream = self.stream
         if not isinstance(stream, ControlStream) or stream._ended or self.lost:
             return
+        assert not self.sandbox_lost, "a stream whose sandbox is gone goes on"
         browser, sandbox = self.table.wire, self.table.sandbox
         assert (browser.producerState == "paused") <= (browser.full or sandbox.full), "a browser that nobody reads again"
         assert (sandbox.producerState == "paused") <= (browser.full or sandbox.full), "a sandbox that nobody reads again"
