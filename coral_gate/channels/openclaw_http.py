@@ -89,12 +89,14 @@ class OpenClawHTTP:
         link = self._driver.link(sandbox, ServiceName.APP)
         if link is None:
             raise UpstreamUnreachable
-        lines = [b"%b %b HTTP/1.1\r\nHost: %b\r\nOrigin: http://%b" % (head.method, head.target, _HOST, _HOST)]
+        document = kind is Kind.DOCUMENT
+        # A plugin's own route may lie below a place of the UI, and would be asked with the credential.
+        target = b"/" if document else head.target
+        lines = [b"%b %b HTTP/1.1\r\nHost: %b\r\nOrigin: http://%b" % (head.method, target, _HOST, _HOST)]
         lines.append(b"Accept-Encoding: " + _encodings(head, kind))
         if not _VISIBLE.match(secret.reveal()):  # a line break in it would be a field of its own
             raise StaleCredential
         lines.append(b"Authorization: Bearer " + secret.reveal())
-        document = kind is Kind.DOCUMENT
         lines += [line for line in head.passing if not document or _name(line) not in _CONDITIONS]
         session = asker.serial if allowed.visitor is None else allowed.visitor.digest
         answering = OpenClawAnswer(self, sandbox, kind, allowed.authority, secret, head.method)

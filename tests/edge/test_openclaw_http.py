@@ -91,6 +91,13 @@ class OpenClawTests(SynchronousTestCase):
             b"Authorization: Bearer " + PASSWORD + b"\r\nX-A: b\r\n\r\n",
         )
 
+    def test_place_of_the_ui(self) -> None:
+        """Whatever place of the UI is asked for, OpenClaw is asked for its document, so that no plugin's route lies behind one."""
+        for path in (b"/plugins/geolocation?x=1", b"/chat/main?token=x", b"/index.html", b"/?gatewayUrl=x"):
+            self.assertTrue(self.ask(path=path).startswith(b"GET / HTTP/1.1\r\n"), path)
+            self.document()
+        self.assertTrue(self.ask(path=b"/avatar/x?v=1").startswith(b"GET /avatar/x?v=1 HTTP/1.1\r\n"))
+
     def test_not_offered(self) -> None:
         """What the UI does not ask for is not there, no credential is opened and nothing is dialled; a word says so."""
         for path, method in ((b"/tools/invoke", b"GET"), (b"/__openclaw__/canvas/x", b"GET"), (b"/", b"DELETE")):
