@@ -26,7 +26,8 @@ Fields about one connection (RFC 9110 §7.6.1) besides those read; and `Proxy`, 
 
 _FORWARDED = frozenset(
     b"forwarded via x-real-ip x-client-ip x-cluster-client-ip x-originating-ip x-remote-ip x-remote-addr x-original-host"
-    b" x-original-url x-rewrite-url x-host x-http-host-override true-client-ip cf-connecting-ip cf-connecting-ipv6 fastly-client-ip"
+    b" x-original-url x-original-uri x-original-method x-rewrite-url x-url-scheme front-end-https x-host x-http-host-override"
+    b" true-client-ip cf-connecting-ip cf-connecting-ipv6 fastly-client-ip"
     b" client-ip x-proxyuser-ip x-azure-clientip x-envoy-external-address".split()
 )
 _OVERRIDE = frozenset(b"x-http-method x-http-method-override x-method-override max-forwards alt-used early-data".split())
