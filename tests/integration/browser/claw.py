@@ -23,7 +23,8 @@ from pathlib import Path
 from attrs import define, field
 
 from tests import ROOT
-from tests.integration.browser.house import MINE, House
+from tests.integration.browser.claw_tap import Tap
+from tests.integration.browser.house import MINE, SECOND, THEIRS, House
 from tests.integration.daemon import free_port
 from tools.openclaw import NODE, OPENCLAW
 
@@ -168,10 +169,15 @@ class OpenClaw:
 
 @define(eq=False)
 class ClawHouse(House):
-    """The house, with OpenClaw in alice's first sandbox."""
+    """
+    The house, with OpenClaw in alice's first sandbox, and the same one in her second, which has no password for it, and in mallory's.
+
+    :ivar tap: on the way to the last two.
+    """
 
     model: Model = field(factory=Model)
     claw: OpenClaw = field(init=False)
+    tap: Tap = field(init=False)
 
     def start(self) -> None:
         """Start everything; ready when this returns."""
@@ -180,12 +186,15 @@ class ClawHouse(House):
         claw.mkdir()
         self.claw = OpenClaw(claw, self.model.port)
         self.claw.start()
+        self.tap = Tap(self.claw.port)
+        self.tap.start()
         super().start()
 
     def stop(self) -> None:
         """End everything."""
         self.claw.stop()
         super().stop()
+        self.tap.stop()
         self.model.stop()
 
     def coral_gate(self, *words: str, told: bytes = b"") -> subprocess.CompletedProcess[bytes]:
@@ -194,9 +203,10 @@ class ClawHouse(House):
         environment = {"PYTHONPATH": str(ROOT), "PATH": "/usr/bin:/bin"}
         return subprocess.run(command, cwd=self.folder, input=told, env=environment, capture_output=True, check=True, timeout=60)
 
-    def give_password(self) -> None:
-        """Tell the gate what OpenClaw accepts."""
-        self.coral_gate("credential", "set", "--sandbox", MINE, "--service", "app", told=self.claw.password.encode())
+    def give_password(self, sandbox: str = MINE, password: str = "") -> None:
+        """Tell the gate what OpenClaw accepts, or something else."""
+        told = (password or self.claw.password).encode()
+        self.coral_gate("credential", "set", "--sandbox", sandbox, "--service", "app", told=told)
 
     def _start_daemon(self) -> None:
         key = self.folder / "master.key"
@@ -204,13 +214,14 @@ class ClawHouse(House):
         subprocess.run(words, cwd=self.folder, check=True, capture_output=True, env={"PYTHONPATH": str(ROOT), "PATH": "/usr/bin:/bin"})
         super()._start_daemon()
         self.give_password()
+        self.give_password(THEIRS)
 
     def _configuration(self, app: int) -> str:
-        written = super()._configuration(app)
-        mine, _, rest = written.partition(f'[[sandbox]]\nid = "{MINE}"')
-        table, follows, others = rest.partition("[[sandbox]]")
-        table = table.replace(f"port = {app}", f"port = {self.claw.port}").replace('speaks = "http"\n', "")
-        return f'{mine}[keys]\nmaster = "file:master.key"\n[[sandbox]]\nid = "{MINE}"{table}{follows}{others}'
+        first, *tables = super()._configuration(app).split("[[sandbox]]\n")
+        for name, port in ((MINE, self.claw.port), (SECOND, self.tap.port), (THEIRS, self.tap.port)):
+            [at] = [at for at, table in enumerate(tables) if table.startswith(f'id = "{name}"')]
+            tables[at] = tables[at].replace(f"port = {app}", f"port = {port}").replace('speaks = "http"\n', "")
+        return "[[sandbox]]\n".join([first + '[keys]\nmaster = "file:master.key"\n', *tables])
 
 
 @functools.cache
