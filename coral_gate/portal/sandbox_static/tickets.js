@@ -62,7 +62,15 @@
   };
   const tell = (code, reason) => {
     if (code === 4409 || code === 4408 || !SENTENCES[code]) return; // the UI reconnects, and says so itself
-    show(reason ? `${SENTENCES[code]} (${reason})` : SENTENCES[code], code === 4401);
+    show(reason || SENTENCES[code], code === 4401); // the gate's reason is a sentence for a person
+  };
+  // Connected again: what was said stays to be read for a moment, and nobody has to click it away to go on.
+  const relent = () => {
+    if (!dialog?.open) return;
+    const shown = dialog;
+    shown.close();
+    shown.show();
+    setTimeout(() => shown === dialog && hide(), 8000);
   };
 
   // -- tickets ---------------------------------------------------------------------------------------------------------
@@ -161,7 +169,10 @@
         return this.#fail();
       }
       this.#native.binaryType = this.#binary;
-      this.#native.addEventListener("open", () => this.dispatchEvent(new Event("open")));
+      this.#native.addEventListener("open", () => {
+        relent();
+        this.dispatchEvent(new Event("open"));
+      });
       this.#native.addEventListener("error", () => this.dispatchEvent(new Event("error")));
       this.#native.addEventListener("message", ({ data, origin }) => this.dispatchEvent(new MessageEvent("message", { data, origin })));
       this.#native.addEventListener("close", ({ code, reason, wasClean }) => this.#end(code, reason, wasClean));
