@@ -35,7 +35,7 @@ BUDGETS_S: dict[str, tuple[int, int]] = {
     "gate": (120, 900),
     "http1": (120, 1800),
     "identity": (60, 600),
-    "integration": (600, 3600),
+    "integration": (1500, 3600),
     "operations": (60, 300),
     "portal": (60, 300),
     "sandboxes": (60, 600),
