@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import base64
 import json
+import secrets
+import string
 import tempfile
 import time
 from pathlib import Path
@@ -11,7 +14,9 @@ from typing import Any
 from twisted.trial.unittest import SynchronousTestCase
 
 from coral_gate.channels.openclaw_methods import OPENCLAW_2026_9
+from tests.channels.control_table import encodings
 from tests.integration.browser.claw import ClawHouse, claw_house
+from tests.integration.browser.devtools import BrowserFault
 from tests.integration.browser.house import MINE
 from tests.integration.browser.tab import Profile, Tab
 from tests.integration.needs import needs
@@ -304,3 +309,103 @@ class RefusedTests(ClawTests):
         file = Path(tempfile.gettempdir()) / "coral-openclaw.png"
         tab.picture(file)
         self.assertGreater(file.stat().st_size, 10_000)
+
+
+class SweepTests(ClawTests):
+    """What a browser got, whole."""
+
+    def test_nothing_in_the_browser(self) -> None:
+        """
+        In nothing that the browser received or keeps does OpenClaw's password stand, in none of six encodings, nor a token of its own.
+
+        The search finds a decoy in each encoding that a reply of the model has, and what is put into storage.
+        """
+        decoy = "".join(secrets.choice(string.ascii_letters) for _ in range(40))
+        self.house.model.says = " ".join(form.decode() for form in encodings(decoy))
+        tab = self.open_claw(self.profile())
+        self.say(tab, "Show me everything")
+        for page in ("/settings/general", "/logs", "/agents", "/chat/main"):
+            tab.go(self.house.sandbox() + page)
+            self.connected_somehow(tab)
+        tab.ask(f"localStorage.setItem('decoy', {json.dumps(decoy)})")
+        frames, bodies, kept = self.frames(tab), self.bodies(tab), self.kept(tab)
+        self.assertGreater(len(frames), 20)
+        self.assertIn("__coralGate", bodies, "the gate's own script is among what was received")
+        self.assertIn("hello-ok", frames)
+        for form in encodings(decoy):
+            self.assertIn(form.decode(), frames, "the search finds what is there")
+        self.assertIn(decoy, kept)
+        for form in encodings(self.house.claw.password):
+            for place, text in (("frames", frames), ("bodies", bodies), ("storage", kept)):
+                self.assertNotIn(form.decode(), text, place)
+        for name in ("deviceToken", "recoveryScope", "stateDir", "configPath"):
+            self.assertNotIn(f'"{name}"', frames)
+
+    def connected_somehow(self, tab: Tab) -> None:
+        """The page has its WebSocket, wherever in the UI it is."""
+        heard = len(tab.heard("Network.webSocketFrameReceived"))
+        tab.until("window.__offered && window.__offered.length", _CONNECTED_S)
+        self.house.browser.wait(lambda: len(tab.heard("Network.webSocketFrameReceived")) > heard + 3, "the page's answers")
+
+    def frames(self, tab: Tab) -> str:
+        """Every WebSocket message, as it came and as it reads."""
+        told = [str(heard["response"]["payloadData"]) for heard in tab.heard("Network.webSocketFrameReceived")]
+        return "\n".join([*told, *(_read(one) for one in told)])
+
+    def bodies(self, tab: Tab) -> str:
+        """Every answer's head and content."""
+        found = []
+        for told in tab.heard("Network.responseReceived"):
+            found.append(json.dumps(told["response"]["headers"]))
+            try:
+                body = tab.call("Network.getResponseBody", requestId=told["requestId"])
+            except BrowserFault:
+                continue  # a redirect, or the page is gone
+            found.append(base64.b64decode(body["body"]).decode("latin-1") if body["base64Encoded"] else body["body"])
+        return "\n".join(found)
+
+    def kept(self, tab: Tab) -> str:
+        """What the page keeps: storage of every kind, cookies that scripts see, the document."""
+        return str(tab.ask(_KEPT))
+
+
+_KEPT = """(async () => {
+  const found = [JSON.stringify(localStorage), JSON.stringify(sessionStorage), document.cookie, document.documentElement.outerHTML];
+  for (const { name } of await indexedDB.databases()) {
+    const base = await new Promise((done, failed) => {
+      const asked = indexedDB.open(name);
+      asked.onsuccess = () => done(asked.result);
+      asked.onerror = failed;
+    });
+    for (const store of base.objectStoreNames) {
+      found.push(JSON.stringify(await new Promise((done, failed) => {
+        const asked = base.transaction(store).objectStore(store).getAll();
+        asked.onsuccess = () => done(asked.result);
+        asked.onerror = failed;
+      })));
+    }
+    base.close();
+  }
+  for (const name of await caches.keys()) {
+    for (const request of await (await caches.open(name)).keys()) {
+      const answer = await caches.match(request);
+      found.push(request.url, /text|json|javascript/.test(answer.headers.get('content-type') || '') ? await answer.text() : '');
+    }
+  }
+  return found.join('\\n');
+})()"""
+
+
+def _read(message: str) -> str:
+    """Every string in a message, as a program reads it."""
+    try:
+        return "\n".join(_strings(json.loads(message)))
+    except ValueError:
+        return ""
+
+
+def _strings(value: Any) -> list[str]:  # Any: whatever JSON it is
+    if isinstance(value, str):
+        return [value]
+    inner = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
+    return [text for one in inner for text in _strings(one)]
