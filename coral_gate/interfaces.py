@@ -76,7 +76,7 @@ class ISandboxDriver(Interface):
     Each method may be called again after it was cut short, and then finishes what was begun. Who may call is settled before.
     """
 
-    word = Attribute("str: its name in `Sandbox.driver` and in the configuration (`static`, `local`, ...).")
+    word = Attribute("str: its name in `Sandbox.driver` and in the configuration, such as static.")
 
     def link(sandbox: SandboxId, service: ServiceName) -> ILink | None:
         """The link to a service, or None where the sandbox or the service is not known here."""

@@ -203,7 +203,7 @@ class StreamsCut(Change):
     """
     An operator cuts streams; the end of each is a `stream.closed`.
 
-    :ivar by: what names them: `label`, `session`, `user` or `sandbox`.
+    :ivar by: what names them: a label, a session, a user or a sandbox.
     :ivar named: the label or id that was given.
     :ivar why: the operator's words.
     """
