@@ -24,7 +24,7 @@ from coral_gate.channels.plan import Browser, Opened, Stream
 from coral_gate.channels.sandbox_socket import SandboxSocket, dial
 from coral_gate.channels.websocket_handshake import Upgrade, accept_for, check_answer, read_upgrade, request, switching
 from coral_gate.custody.of_sandboxes import SandboxCredentials
-from coral_gate.errors import TicketRefused, Unavailable, UpstreamUnreachable
+from coral_gate.errors import TicketRefused, TooMany, Unavailable, UpstreamUnreachable
 from coral_gate.http1.head import HeadLimits, RequestHead
 from coral_gate.interfaces import IAuditSink, ISandboxDriver, IStreams, ITicketValidator
 from coral_gate.model import Allowed, Asker, ChannelKind, SandboxId, Secret, ServiceName
@@ -71,6 +71,7 @@ class ControlChannel:
     head_limits: HeadLimits = field(factory=HeadLimits)
     message_bytes: int = 8 * 1024 * 1024
     old_tabs: int = field(default=0, init=False)
+    _strangers: dict[SandboxId, set[str]] = field(factory=dict, init=False, repr=False)
 
     async def open(self, head: RequestHead, allowed: Allowed, asker: Asker) -> Opened:
         """See `channels.plan.Upgrading`."""
@@ -82,16 +83,19 @@ class ControlChannel:
         await self.tickets.spend(
             _ticket(asked.subprotocols), visitor, sandbox, ChannelKind.CONTROL, head.read.get(b"origin", b""), asker.address
         )
+        if len(self._strangers.get(sandbox, ())) >= _STRANGERS:
+            raise TooMany
         secret = await self._credential(sandbox)
         try:
             stream = ControlStream(self, sandbox, b"https://" + allowed.authority, secret)
         except ValueError:
             raise CredentialUnusable from None  # the original would carry the secret
         stream.entry = entry = await self.streams.open(visitor, sandbox, ChannelKind.CONTROL, asker.address, stream.cut)
+        self._strangers.setdefault(sandbox, set()).add(entry.label)
         try:
             socket = await self._dial(sandbox)
         except BaseException:  # a browser that has gone meanwhile too
-            self.streams.closed(entry, 0)
+            self.closed(entry, 0)
             raise
         answer = switching(accept_for(asked.key), PROTOCOL)
         return Opened(answer, partial(stream.start, socket), partial(self._discard, socket, entry))
@@ -112,9 +116,22 @@ class ControlChannel:
 
     def _discard(self, socket: SandboxSocket, entry: OpenStream) -> None:
         socket.abort()
-        self.streams.closed(entry, 0)
+        self.closed(entry, 0)
 
     # -- what streams ask of it ----------------------------------------------------------------------------------------
+
+    def let_in(self, entry: OpenStream) -> None:
+        """The sandbox has let a browser in."""
+        waiting = self._strangers.get(entry.sandbox)
+        if waiting is not None:
+            waiting.discard(entry.label)
+            if not waiting:
+                del self._strangers[entry.sandbox]
+
+    def closed(self, entry: OpenStream, code: int) -> None:
+        """A stream has ended."""
+        self.let_in(entry)
+        self.streams.closed(entry, code)
 
     def mismatch(self, sandbox: SandboxId, secret: Secret) -> None:
         """A sandbox did not accept its credential."""
@@ -154,6 +171,9 @@ class ControlChannel:
     def _old_tab_over(self) -> None:
         self.old_tabs -= 1
 
+
+_STRANGERS = 16
+"""How many streams to one sandbox may wait to be let in: OpenClaw itself bears 32, and then answers nobody."""
 
 _OLD_TABS = 64
 """How many pages may be told at one time; each is there for a moment."""

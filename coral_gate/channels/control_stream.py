@@ -148,7 +148,7 @@ class ControlStream:
         if not self._ended:
             self._ended = True
             self._waiting.clear()
-            self._channel.streams.closed(self.entry, code)
+            self._channel.closed(self.entry, code)
 
     def _refuse(self, code: int, reason: str, word: str, method: str = "") -> None:
         """A rule was broken: say so, and end."""
@@ -280,6 +280,7 @@ class ControlStream:
     def _widen(self) -> None:
         """The browser is let in: longer messages from now on, both ways."""
         self._wide = True
+        self._channel.let_in(self.entry)
         self._from_sandbox.most_frame_bytes = self._from_sandbox.most_message_bytes = SANDBOX_BYTES
         self._from_browser.most_frame_bytes = self._from_browser.most_message_bytes = self._channel.message_bytes
 

@@ -158,6 +158,23 @@ class OpeningTests(ControlTests):
             self.refused(status)
         self.assertEqual(self.table.bench.link.wires, [])
 
+    def test_half_open(self) -> None:
+        """Only so many may wait to be let in, which OpenClaw has to bear for everybody; being let in, or ending, makes room."""
+        self.table.tickets.good = {b"%d" % number for number in range(40)}
+
+        def ask(number: int) -> bytes:
+            self.table.another_browser()
+            self.table.ask(b"coral.v1, coral.ticket.%d" % number)
+            if not self.table.wire.value():
+                self.table.sandbox_answers()
+            return bytes(self.table.wire.value()[9:12])
+
+        self.assertEqual([ask(number) for number in range(17)], [b"101"] * 16 + [b"429"])
+        self.table.streams.entries[3].cut(4401, "You signed out.")
+        self.assertEqual([ask(20), ask(21)], [b"101", b"429"])
+        self.table.channel.let_in(self.table.streams.entries[5])
+        self.assertEqual([ask(22), ask(23)], [b"101", b"429"])
+
     def test_cut_meanwhile(self) -> None:
         """A stream that is cut while it is being opened ends as it begins, with the reason."""
         self.table.ask()
