@@ -269,6 +269,11 @@ class Rooms:
         self.sessions.forget_sandbox(sandbox)
         self.streams.cut_sandbox(sandbox, CloseCode.SANDBOX_GONE, "The sandbox is gone.")
 
+    def credential_changed(self, sandbox: SandboxId) -> None:
+        """A sandbox has another credential: forget the old one, and let its streams connect anew with the new one."""
+        self.credentials.drop(sandbox)
+        self.streams.cut_sandbox(sandbox, CloseCode.DRAINING, "The sandbox's credential was changed; your page connects again by itself.")
+
     def take(self, config: Config) -> None:
         """Go by another configuration from now on, in all that can change while the daemon runs."""
         self.config = config
@@ -381,7 +386,9 @@ class Gateway(MultiService):
             return partial(self.take, config, ready)
 
         reload = Reload(rooms.config, read, prepare, self._settle, rooms.audit)
-        operating = Operating(reload, self._housekeeper(), rooms.upkeep.follow, rooms.audit, rooms.streams)
+        operating = Operating(
+            reload, self._housekeeper(), rooms.upkeep.follow, rooms.audit, rooms.streams, credential_changed=rooms.credential_changed
+        )
         self.operators = OperatorSocket(rooms.config.gate.state_directory, operating.table(), rooms.reactor)
         self.hangup = HangupSignal(rooms.reactor, partial(self._reload, reload))
 

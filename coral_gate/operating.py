@@ -62,6 +62,7 @@ class Operating:
     What operators' requests reach.
 
     :ivar streams: the registry; None where this daemon opens none.
+    :ivar credential_changed: forgets what is kept of a sandbox's credential, and cuts the streams that were opened with it.
     :ivar follow: looks at once what was revoked by another process.
     :ivar monotonic: the clock of `OpenStream.opened_at`.
     """
@@ -72,6 +73,7 @@ class Operating:
     audit: IAuditSink
     streams: OpenStreams | None = None
     monotonic: Callable[[], float] = time.monotonic
+    credential_changed: Callable[[SandboxId], object] = lambda sandbox: None
 
     def table(self) -> dict[str, Operation]:
         """Every operation by its name."""
@@ -83,6 +85,7 @@ class Operating:
             "sandbox.stop": self._stop,
             "sandbox.destroy": self._destroy,
             "sandbox.rotate": self._rotate,
+            "credential.changed": self._changed,
             "sandbox.states": self._states,
         }
         return found if self.streams is None else {**found, "stream.list": self._list, "stream.cut": self._cut}
@@ -156,7 +159,14 @@ class Operating:
         _only(given, "sandbox", "service")
         sandbox, service = sandbox_id(_text(given, "sandbox")), ServiceName(_text(given, "service"))
         await self.housekeeper.rotate(sandbox, service, tell)
+        self.credential_changed(sandbox)
         return {"sandbox": sandbox, "service": service.value}
+
+
+    async def _changed(self, given: Given, tell: Tell) -> Facts:
+        """Another process has changed a credential."""
+        self.credential_changed(_named(given))
+        return {}
 
 
 def _only(given: Given, *names: str) -> None:

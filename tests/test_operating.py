@@ -64,7 +64,8 @@ class StreamTests(SynchronousTestCase):
         self.followed: list[int] = []
         nothing: Any = None
         self.audit = MemorySink()
-        self.table = Operating(nothing, nothing, self.follow, self.audit, self.registry, lambda: 120.0).table()
+        self.changed: list[str] = []
+        self.table = Operating(nothing, nothing, self.follow, self.audit, self.registry, lambda: 120.0, self.changed.append).table()
 
     async def follow(self) -> None:
         """Look what was revoked."""
@@ -81,6 +82,14 @@ class StreamTests(SynchronousTestCase):
         """Why it is refused."""
         told = cast("Any", self.table[do](given, lambda sentence: None))
         return str(self.failureResultOf(Deferred.fromCoroutine(told), why).value)
+
+    def test_credential_changed(self) -> None:
+        """That a credential was changed is passed on, for a sandbox and nothing else."""
+        self.assertEqual(self.ask("credential.changed", sandbox=BOX), {})
+        self.assertEqual(self.changed, [BOX])
+        self.refused(ValueError, "credential.changed", sandbox="x")
+        self.refused(ValueError, "credential.changed", sandbox=BOX, more=1)
+        self.assertEqual(self.changed, [BOX])
 
     def test_list(self) -> None:
         """A stream is listed with whose it is and what went over it; no token, no digest."""

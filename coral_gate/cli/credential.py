@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Final
 
 from coral_gate.cli.arguments import config_argument, json_argument
 from coral_gate.cli.exits import Exit
-from coral_gate.errors import Fault, KeysUnavailable
+from coral_gate.errors import ConfigError, Fault, KeysUnavailable
 from coral_gate.model import SandboxId, Secret, ServiceName, UserId, sandbox_id
 
 if TYPE_CHECKING:
@@ -165,14 +165,27 @@ def _put(args: Namespace, beside: Beside, owner: UserId, value: Secret, public_k
     from coral_gate.cli.finished import finished
 
     version = finished(beside.custody.vault.set(owner, args.sandbox, ServiceName(args.service), value))
+    told = _tell_the_daemon(args)
     if args.json:
         facts = {"sandbox": args.sandbox, "service": args.service, "version": version, "public_key": public_key}
         print(json.dumps({name: fact for name, fact in facts.items() if fact is not None}, indent=2))
         return Exit.OK
     if public_key is not None:
         print(public_key)
-    print(f"set: {args.service} of {args.sandbox}, version {version}; a running daemon uses it within a minute", file=sys.stderr)
+    print(f"set: {args.service} of {args.sandbox}, version {version}; {told}", file=sys.stderr)
     return Exit.OK
+
+
+def _tell_the_daemon(args: Namespace) -> str:
+    """The change stands, whether a daemon hears of it or not; gives how that went."""
+    from coral_gate.cli.daemon import NotDone, ask_if_running
+    from coral_gate.config import load
+
+    try:
+        heard = ask_if_running(load(args.config), "credential.changed", {"sandbox": args.sandbox})
+    except (NotDone, ConfigError, OSError):
+        return "the daemon could not be told, and uses it within a minute"
+    return "no daemon runs" if heard is None else "the daemon uses it from now on"
 
 
 def _read(file: Path | None, service: ServiceName) -> Secret:

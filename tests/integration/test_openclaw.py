@@ -193,6 +193,21 @@ class JourneyTests(ClawTests):
         self.connected(tab)
         self.say(tab, "Welcome back")
 
+    def test_rotated(self) -> None:
+        """A new password: OpenClaw ends the connection, the gate is told the new one, and the page comes back by itself."""
+        tab = self.open_claw(self.profile())
+        self.house.claw.password = "".join(secrets.choice(string.ascii_letters) for _ in range(43))
+        self.house.claw.configure()
+        tab.until("window.__closes.length", 20)
+        self.house.give_password()
+        closes = tab.ask("window.__closes.length")
+        tab.until(f"window.__offered.length > {closes}", 40)
+        self.connected(tab)
+        self.say(tab, "With the new password")
+        self.house.give_password()
+        tab.until("window.__closes.some(([code]) => code == 4409)", 10)
+        self.connected(tab)
+
     def test_old_tab(self) -> None:
         """A tab that was loaded without the gate's script loads itself anew, once, and is connected then."""
         tab = self.tab(self.profile())
