@@ -7,7 +7,7 @@ from __future__ import annotations
 import secrets
 import time
 from collections.abc import Awaitable, Callable, Collection, Mapping
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from functools import partial
 from hashlib import sha256
 from pathlib import Path
@@ -23,7 +23,7 @@ from twisted.logger import ILogObserver, Logger, LogLevelFilterPredicate
 from twisted.web.server import Site
 
 from coral_gate import __version__
-from coral_gate.audit.events import RequestRefused, UserChanged
+from coral_gate.audit.events import RequestRefused, StreamsCut, UserChanged
 from coral_gate.channels.breaker import Breaker
 from coral_gate.channels.control import ControlChannel
 from coral_gate.channels.http import HTTPChannel
@@ -68,7 +68,7 @@ from coral_gate.operations.listening import Listener
 from coral_gate.operations.logs import log_from, log_observer
 from coral_gate.operations.operator_socket import OperatorSocket
 from coral_gate.operations.reload import Reload
-from coral_gate.portal.services import PortalServices, SandboxCard
+from coral_gate.portal.services import WORDS, Connected, PortalServices, SandboxCard
 from coral_gate.portal.site import build_site
 from coral_gate.records import AsGate, AsUser, Capacity, UserRowId
 from coral_gate.sandboxes.configured import local_driver, static_driver
@@ -183,7 +183,7 @@ class Rooms:
         )
         respond = self.signing_in.local.respond if self.signing_in.local is not None else None
         issuer = self.signing_in.issuer_name
-        return PortalServices(entrance, self.sessions, self._cards, entrance.portal, issuer, respond, self.failing, self.mint)
+        return PortalServices(entrance, self.sessions, self._cards, entrance.portal, issuer, respond, self.failing, self.mint, self.cut_own)
 
     async def mint(self, visitor: Visitor, sandbox: SandboxId, address: str) -> Secret:
         """A ticket for a sandbox's own page, which the gate has let its visitor ask from (see `Tickets.issue`)."""
@@ -215,7 +215,23 @@ class Rooms:
     async def _cards(self, visitor: Visitor) -> list[SandboxCard]:
         named = [(one.id, one.name) for one in self.config.sandboxes if one.owner is not None and one.owner.who == visitor.who]
         kept = [(row.id, row.name) for row in await self.stores.sandboxes.list(AsUser(visitor.user), visitor.user)]
-        return [SandboxCard(sandbox, name, self.sandbox_origin(sandbox)) for sandbox, name in named + kept]
+        return [self._card(visitor, sandbox, name) for sandbox, name in named + kept]
+
+    def _card(self, visitor: Visitor, sandbox: SandboxId, name: str) -> SandboxCard:
+        now, monotonic = datetime.now(UTC), time.monotonic()
+        connected = tuple(
+            Connected(one.label, WORDS[one.channel], one.address, now - timedelta(seconds=monotonic - one.opened_at))
+            for one in self.streams.of_user(visitor.user)
+            if one.sandbox == sandbox
+        )
+        return SandboxCard(sandbox, name, self.sandbox_origin(sandbox), self.driver.condition(sandbox), connected)
+
+    async def cut_own(self, visitor: Visitor, label: str, address: str) -> bool:
+        """End one of a visitor's own streams; recorded before. False where they have none of that label."""
+        if all(one.label != label for one in self.streams.of_user(visitor.user)):
+            return False
+        await self.audit.record(StreamsCut(who=visitor.who, address=address, by="label", named=label, why="asked by its owner"))
+        return self.streams.cut_one(label, CloseCode.FORBIDDEN, "You disconnected this from the portal.")
 
     def refused(self, word: str, asker: Asker) -> None:
         """Somebody was refused something: recorded where they are known, counted where they are not; never a reason to fail."""

@@ -14,7 +14,7 @@ from coral_gate.gate.origins import Origins, Place, Side, from_own_page, may_bec
 from coral_gate.gate.policy import Redirect, Refusal, decide
 from coral_gate.gate.routes import Guard, Route, RouteTable
 from coral_gate.gate.sessions import Sessions, Unknown
-from coral_gate.gate.tokens import BROWSER_COOKIE, PORTAL_COOKIE, SANDBOX_COOKIE, cookie_token, new_token, set_cookie
+from coral_gate.gate.tokens import BROWSER_COOKIE, PORTAL_COOKIE, SANDBOX_COOKIE, cookie_token, digest_of, new_token, set_cookie
 from coral_gate.gate.tombstones import Tombstones
 from coral_gate.http1.head import RequestHead
 from coral_gate.model import Allowed, Asker, ChannelKind, SandboxId, Secret
@@ -94,7 +94,8 @@ class Judge:
 
     def _with_session(self, head: RequestHead, place: Place, route: Route, asker: Asker) -> Decision | Later:
         token = cookie_token(head.read.get(b"cookie"), PORTAL_COOKIE)
-        visitor = self.sessions.cached(token) if token is not None else None
+        ask = self.sessions.glance if route.quiet else self.sessions.cached
+        visitor = ask(token) if token is not None else None
         if isinstance(visitor, Unknown):
             assert token is not None  # without one the answer is known: nobody
             return self._find_session(head, place, route, token, asker)
@@ -102,7 +103,7 @@ class Judge:
         return self._decide(head, place, route, visitor, known=visitor is not None)
 
     async def _find_session(self, head: RequestHead, place: Place, route: Route, token: bytes, asker: Asker) -> Decision:
-        asker.visitor = visitor = await self.sessions.find(token)
+        asker.visitor = visitor = await (self.sessions.look(digest_of(token)) if route.quiet else self.sessions.find(token))
         return self._decide(head, place, route, visitor, known=visitor is not None)
 
     def _with_guest(self, head: RequestHead, place: Place, route: Route, asker: Asker) -> Decision | Later:

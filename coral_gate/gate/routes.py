@@ -35,6 +35,7 @@ class Route:
     :ivar methods: what it takes; anything else is 405.
     :ivar channel: what serves it.
     :ivar body_bytes: the most content it takes, or None for the configured limit.
+    :ivar quiet: a page asks for it by itself, which is no use of the session and keeps it no longer.
     :ivar upgrade: it is there for a WebSocket alone; a plain request for its path meets the other routes.
     """
 
@@ -47,6 +48,7 @@ class Route:
     subtree: bool = False
     body_bytes: int | None = None
     upgrade: bool = False
+    quiet: bool = False
 
 
 _PORTAL, _PAGE = Side.PORTAL, ChannelKind.PORTAL
@@ -54,6 +56,8 @@ _GET, _POST = frozenset({b"GET"}), frozenset({b"POST"})
 
 ROUTES: tuple[Route, ...] = (
     Route("portal.home", _PORTAL, b"/", READS, _PAGE, Guard.SESSION, body_bytes=0),
+    Route("portal.live", _PORTAL, b"/live", READS, _PAGE, Guard.SESSION, body_bytes=0, quiet=True),
+    Route("portal.stream-cut", _PORTAL, b"/streams/cut", _POST, _PAGE, Guard.SESSION, body_bytes=1024),
     Route("portal.sessions", _PORTAL, b"/sessions", READS, _PAGE, Guard.SESSION, body_bytes=0),
     Route("portal.session-end", _PORTAL, b"/sessions/end", _POST, _PAGE, Guard.SESSION, body_bytes=1024),
     Route("portal.sessions-end-others", _PORTAL, b"/sessions/end-others", _POST, _PAGE, Guard.SESSION, body_bytes=1024),

@@ -9,8 +9,9 @@ from datetime import datetime
 
 from twisted.web.template import Element, Tag, TagLoader, renderer, tags
 
+from coral_gate.model import SandboxState
 from coral_gate.portal.browsers import browser_name
-from coral_gate.portal.services import SandboxCard
+from coral_gate.portal.services import Connected, SandboxCard
 from coral_gate.records import Session
 from coral_gate.visitor import Visitor
 
@@ -117,17 +118,51 @@ def sign_in(issuer: str, next_path: str) -> Page:
     )
 
 
+STATES = {
+    SandboxState.RUNNING: "Running",
+    SandboxState.STARTING: "Starting",
+    SandboxState.STOPPING: "Stopping",
+    SandboxState.STOPPED: "Stopped; it starts when you open it",
+    SandboxState.FAILED: "Not running",
+    SandboxState.UNKNOWN: "Not there at the moment",
+}
+"""How a sandbox is, for a person."""
+
+
 def home(visitor: Visitor, sandboxes: Sequence[SandboxCard]) -> Page:
-    """The first page of somebody who is signed in: their sandboxes."""
+    """The first page of somebody who is signed in: their sandboxes, and what is connected to them now."""
     cards = [_card(sandbox) for sandbox in sandboxes] or [_empty()]
-    return Page("Your sandboxes", tags.h1("Your sandboxes"), *cards, visitor=visitor)
+    script = tags.script(src="/static/home.js", defer="")
+    told = tags.p("", id="told", class_="unseen", role="status")
+    return Page("Your sandboxes", tags.h1("Your sandboxes"), *cards, told, script, visitor=visitor)
 
 
 def _card(sandbox: SandboxCard) -> Tag:
     apart = {"target": "_blank", "rel": "noopener noreferrer"}
     way_in = tags.a("Open", _unseen(f" {sandbox.name}"), href=sandbox.url + "/", class_="primary", **apart)
     badge = tags.span(sandbox.name[:1].upper(), class_="badge", **{"aria-hidden": "true"})
-    return tags.div(badge, tags.h2(sandbox.name), way_in, class_="card row")
+    state = sandbox.condition.state
+    told = tags.p(tags.span(told_state(sandbox), class_="word"), class_="state", **{"data-state": state.value})
+    row = tags.div(badge, tags.div(tags.h2(sandbox.name), told), way_in, class_="row")
+    rows = [_connected(one) for one in sandbox.connected]
+    listed = tags.ul(*rows, class_="plain open", **{"aria-label": f"Connected to {sandbox.name} now"})
+    return tags.div(row, listed, class_="card", **{"data-sandbox": sandbox.id})
+
+
+def told_state(sandbox: SandboxCard) -> str:
+    """How a sandbox is, and why."""
+    word, why = STATES[sandbox.condition.state], sandbox.condition.why
+    return f"{word}: {why}" if why else word
+
+
+def told_connected(one: Connected) -> str:
+    """What is open, and from where."""
+    return f"{one.what}, from {one.address or 'an unknown address'}, since {one.since:%H:%M} UTC"
+
+
+def _connected(one: Connected) -> Tag:
+    end = _button("/streams/cut", "Disconnect", hidden=(("stream", one.label),))
+    return tags.li(tags.span(told_connected(one), class_="soft"), end, class_="row", **{"data-stream": one.label})
 
 
 def _empty() -> Tag:

@@ -5,12 +5,13 @@ What the portal's pages ask of the gate.
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Collection, Sequence
+from datetime import datetime
 from typing import Protocol, TypeAlias
 
 from attrs import frozen
 
 from coral_gate.errors import Unavailable
-from coral_gate.model import HTTPAnswer, SandboxId, Secret
+from coral_gate.model import ChannelKind, Condition, HTTPAnswer, SandboxId, SandboxState, Secret
 from coral_gate.records import Session, SessionId
 from coral_gate.visitor import Visitor
 
@@ -84,17 +85,61 @@ async def no_tickets(visitor: Visitor, sandbox: SandboxId, address: str) -> Secr
     raise Unavailable
 
 
+WORDS = {
+    ChannelKind.PORTAL: "Portal",
+    ChannelKind.HTTP: "Page",
+    ChannelKind.CONTROL: "OpenClaw's own page",
+    ChannelKind.CHAT: "Chat",
+    ChannelKind.TERMINAL: "Terminal",
+    ChannelKind.DESKTOP: "Desktop",
+}
+"""What a stream is, for a person."""
+
+
+@frozen
+class Connected:
+    """
+    A stream as its owner sees it.
+
+    :ivar label: names it to the gate, and gives no right.
+    :ivar what: what it is, in plain words.
+    :ivar address: where the browser is.
+    :ivar since: when it was opened, aware UTC.
+    """
+
+    label: str
+    what: str
+    address: str
+    since: datetime
+
+
+_RUNNING = Condition(SandboxState.RUNNING)
+
+
 @frozen
 class SandboxCard:
     """
     A sandbox as its owner sees it.
 
     :ivar url: its origin.
+    :ivar condition: how it is.
+    :ivar connected: what is open to it now, the oldest first.
     """
 
     id: SandboxId
     name: str
     url: str
+    condition: Condition = _RUNNING
+    connected: tuple[Connected, ...] = ()
+
+
+Cutting: TypeAlias = Callable[[Visitor, str, str], Awaitable[bool]]
+"""Visitor, label and the browser's address end one of the visitor's own streams; False where there is none of that label."""
+
+
+async def cuts_nothing(visitor: Visitor, label: str, address: str) -> bool:
+    """Where nothing is open."""
+    return False
 
 
 @frozen
@@ -105,6 +150,7 @@ class PortalServices:
     :ivar sandboxes: those that a visitor may use.
     :ivar portal: the portal's origin, e.g. `https://gate.localhost:8443`.
     :ivar issuer: what people sign in with, for the button.
+    :ivar cut: ends one of a visitor's own streams.
     :ivar failing: names what the gate needs and cannot use now.
     :ivar mint: gives the page of a sandbox its tickets.
     :ivar local_issuer: answers below `/local-issuer/`; None where it is not configured.
@@ -118,3 +164,4 @@ class PortalServices:
     local_issuer: LocalResponder | None = None
     failing: Callable[[], Collection[str]] = tuple
     mint: Minting = no_tickets
+    cut: Cutting = cuts_nothing

@@ -4,6 +4,7 @@ What each address of the portal does. Who asks is known already: the gate has ch
 
 from __future__ import annotations
 
+import json
 from collections.abc import Awaitable, Callable
 from typing import TypeAlias
 
@@ -125,6 +126,46 @@ class LocalIssuerAddress(Resource):
         return answer.body
 
 
+class Live(Resource):
+    """How a visitor's sandboxes are and what is connected to them, for the script of their first page."""
+
+    isLeaf = True
+
+    def __init__(self, services: PortalServices) -> None:
+        super().__init__()
+        self._services = services
+
+    def render(self, request: Request) -> int:
+        """Answer with JSON."""
+        if request.method not in (b"GET", b"HEAD"):
+            request.setResponseCode(405)
+            request.finish()
+            return NOT_DONE_YET
+        answering = Deferred.fromCoroutine(self._answer(request))
+        answering.addErrback(_failed, request)
+        request.notifyFinish().addErrback(lambda _: answering.cancel())
+        return NOT_DONE_YET
+
+    async def _answer(self, request: Request) -> None:
+        cards = await self._services.sandboxes(_visitor(request))
+        told = [
+            {
+                "id": card.id,
+                "name": card.name,
+                "state": card.condition.state.value,
+                "told": show.told_state(card),
+                "connected": [{"label": one.label, "told": show.told_connected(one)} for one in card.connected],
+            }
+            for card in cards
+        ]
+        content = json.dumps({"sandboxes": told}).encode()
+        request.setHeader(b"Content-Type", b"application/json")
+        request.setHeader(b"Content-Length", b"%d" % len(content))
+        if request.method != b"HEAD":
+            request.write(content)
+        request.finish()
+
+
 @frozen
 class Visits:
     """What is done at each address."""
@@ -135,6 +176,8 @@ class Visits:
         """Every address that does something, by its path."""
         return {
             b"/": Address(GET=self.home),
+            b"/live": Live(self.services),
+            b"/streams/cut": Address(POST=self.cut_stream),
             b"/sessions": Address(GET=self.list_sessions),
             b"/sessions/end": Address(POST=self.end_session),
             b"/sessions/end-others": Address(POST=self.end_others),
@@ -180,6 +223,11 @@ class Visits:
         """Their sandboxes."""
         visitor = _visitor(request)
         return show.home(visitor, await self.services.sandboxes(visitor))
+
+    async def cut_stream(self, request: Request) -> Journey:
+        """End one of their streams; one that is not there, or not theirs, is answered alike."""
+        await self.services.cut(_visitor(request), read_form(request).get("stream", ""), _peer(request).host)
+        return Onwards("/")
 
     async def list_sessions(self, request: Request) -> Page:
         """Where they are signed in."""

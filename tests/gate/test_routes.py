@@ -230,6 +230,24 @@ class DecisionTests(SynchronousTestCase):
         assert allowed.visitor is not None
         self.assertEqual(allowed.visitor.who, owner.who)
 
+    def test_quiet(self) -> None:
+        """What a page asks for by itself, again and again, does not keep a session: it runs idle all the same."""
+        stage = Stage()
+        token, _ = stage.sign_in(stage.person())
+        judge = Judge(ORIGINS, RouteTable(), stage.sessions, self.tombstones, frozenset(ChannelKind), frozenset())
+
+        def ask(path: bytes) -> object:
+            head = b"\r\n".join([b"GET " + path + b" HTTP/1.1", b"Host: gate.localhost:8443", b"Cookie: __Host-coral=" + token])
+            decision = judge.judge(read_request(head, HeadLimits()), None, Asker(1, "192.0.2.1"))
+            return now(decision) if isinstance(decision, Coroutine) else decision
+
+        asked = 0
+        while isinstance(ask(b"/live"), Allowed):
+            asked += 1
+            stage.pass_time(4)
+        self.assertEqual(asked, stage.config.idle_s / 4)
+        self.assertIs(ask(b"/"), Refusal.SIGN_IN)
+
     def test_refused(self) -> None:
         """Each refusal."""
         self.assertIs(self.judge(b"GET /", host=b"evil.example"), Refusal.NOT_OURS)

@@ -108,6 +108,10 @@ class Desk:
         self._note("end_others", visitor.session, address)
         return 1
 
+    async def cut(self, visitor: Visitor, label: str, address: str) -> bool:
+        self._note("cut", visitor.session, label, address)
+        return True
+
     async def sandboxes(self, visitor: Visitor) -> Sequence[SandboxCard]:
         self._note("sandboxes", visitor.session)
         return self.cards
@@ -126,7 +130,8 @@ class Portal:
     _link: MemoryLink = field(init=False)
 
     def __attrs_post_init__(self) -> None:
-        services = PortalServices(self.desk, self.desk, self.desk.sandboxes, PORTAL, self.issuer, self.local, self.failing, self.mint)
+        desk = self.desk
+        services = PortalServices(desk, desk, desk.sandboxes, PORTAL, self.issuer, self.local, self.failing, self.mint, desk.cut)
         site = build_site(self._clock, services)
         site.doStart()
         self._link = MemoryLink(self._clock, site)
