@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import shutil
 import subprocess
 from pathlib import Path
 
-from twisted.trial.unittest import SkipTest, SynchronousTestCase
+from twisted.trial.unittest import SynchronousTestCase
+
+from tests.integration.node_origin import NODE
 
 HERE = Path(__file__).parent
 SCRIPT = HERE.parent.parent / "coral_gate" / "portal" / "sandbox_static" / "tickets.js"
@@ -17,10 +18,7 @@ class ScriptTests(SynchronousTestCase):
 
     def test_in_node(self) -> None:
         """Each promise of the script holds."""
-        node = shutil.which("node")
-        if node is None:
-            raise SkipTest("there is no Node.js here")
-        run = subprocess.run([node, "--test", str(HERE / "tickets_script.mjs")], capture_output=True, text=True, timeout=120, check=False)
+        run = subprocess.run([str(NODE), "--test", str(HERE / "tickets_script.mjs")], capture_output=True, text=True, timeout=120, check=False)
         self.assertEqual(run.returncode, 0, run.stdout)
 
     def test_no_templates(self) -> None:
