@@ -18,7 +18,8 @@ class ScriptTests(SynchronousTestCase):
 
     def test_in_node(self) -> None:
         """Each promise of the script holds."""
-        run = subprocess.run([str(NODE), "--test", str(HERE / "tickets_script.mjs")], capture_output=True, text=True, timeout=120, check=False)
+        words = [str(NODE), "--test", str(HERE / "tickets_script.mjs")]
+        run = subprocess.run(words, capture_output=True, text=True, timeout=120, check=False)
         self.assertEqual(run.returncode, 0, run.stdout)
 
     def test_no_templates(self) -> None:
