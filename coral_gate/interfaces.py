@@ -260,6 +260,15 @@ class ISandboxStore(Interface):
     async def tombstone(by: Principal, sandbox: SandboxId, because: Because) -> bool:
         """Turn a sandbox into its tombstone, with a revocation; False where there is none, or it is one already."""
 
+    async def lock(by: Principal, sandbox: SandboxId, why: str | None, because: Because) -> Sandbox | None:
+        """
+        Lock a sandbox, or give it back; a change commits a revocation with it. None where there is no such sandbox.
+
+        :param why: in words for its owner, 1 to 200 printable characters; None lifts the lock.
+        :raises NotPermitted: `by` is neither an administrator nor the operator.
+        :raises ValueError: the words are too many, or none.
+        """
+
     async def purge(now: datetime) -> int:
         """Delete tombstones older than `TOMBSTONE_DAYS`; returns how many."""
 
@@ -399,7 +408,11 @@ class IUserKeys(Interface):
 
 
 class ICredentialStore(Interface):
-    """Rows of sealed credentials, at most one per sandbox and service. A row is there for its owner alone."""
+    """
+    Rows of sealed credentials, at most one per sandbox and service. A row is there for its owner alone.
+
+    Who replaces or deletes one commits a revocation with it, so that whatever another process keeps of it is dropped.
+    """
 
     async def put(row: SealedCredential, replaces: int | None) -> bool:
         """

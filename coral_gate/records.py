@@ -6,12 +6,14 @@ Each value checks itself when it is built, on the way in and on the way out alik
 
 from __future__ import annotations
 
+import base64
 import enum
+import hashlib
 import secrets
 from datetime import datetime, timedelta
 from typing import NewType, TypeAlias
 
-from attrs import Attribute, field, frozen
+from attrs import Attribute, evolve, field, frozen
 
 from coral_gate import checks
 from coral_gate.model import Role, SandboxId, UserId
@@ -100,6 +102,12 @@ class AsGate:
     """The gate itself, or an operator with a shell on its machine (`Capacity.OPERATOR`)."""
 
     capacity: Capacity = field(validator=checks.Exactly(Capacity))
+
+
+def owner_id(who: UserId) -> UserRowId:
+    """What stands for a person's row where there may be none: made from issuer and subject, in the form of a row's id."""
+    digest = hashlib.sha256(f"{who.iss}\n{who.sub}".encode()).digest()
+    return UserRowId(base64.b32encode(digest).decode("ascii").lower()[:26])
 
 
 Principal: TypeAlias = AsUser | AsAdministrator | AsOwner | AsGate
@@ -252,6 +260,7 @@ class Sandbox:
     :ivar driver: the word for what makes it (`static`, `qemu`, ...).
     :ivar state: a word of its life cycle.
     :ivar destroyed_at: set on a tombstone, which is kept at least `TOMBSTONE_DAYS` so that the id is never reused.
+    :ivar locked: why nobody may use it now, in words for its owner; None where it is not locked.
     """
 
     id: SandboxId = field(validator=checks.sandbox)
@@ -261,6 +270,7 @@ class Sandbox:
     state: str = field(validator=checks.word)
     created_at: datetime = field(validator=checks.utc)
     destroyed_at: datetime | None = field(validator=checks.maybe_utc, default=None)
+    locked: str | None = field(validator=checks.Text(200, least=1, optional=True), default=None)
 
 
 # -- tickets -----------------------------------------------------------------------------------------------------------
@@ -298,7 +308,15 @@ class RevocationKind(enum.Enum):
     SANDBOX_SESSION = "sandbox-session"
     USER = "user"  # disabled or deleted
     ROLE = "role"
-    SANDBOX = "sandbox"
+    SANDBOX = "sandbox"  # destroyed
+    LOCK = "lock"  # the reason is what the sandbox's owner reads
+    UNLOCK = "unlock"  # what is remembered of the lock is no longer so
+    CREDENTIAL = "credential"  # one of the sandbox's was replaced or deleted
+
+
+CREDENTIAL_CHANGED = "changed"
+CREDENTIAL_DELETED = "deleted"
+"""The reasons of a credential's revocations."""
 
 
 @frozen
@@ -308,7 +326,7 @@ class Revocation:
 
     :ivar seq: rises by at least one with each; never reused.
     :ivar subject: a `SessionId`, a `UserRowId` or a `SandboxId`, as `kind` says. A session's end is its children's end.
-    :ivar user: whose right it was.
+    :ivar user: whose right it was; for a credential `owner_id`, since its owner may have no row.
     :ivar reason: a word or sentence, 1 to 200 printable characters.
     """
 
@@ -330,3 +348,8 @@ class Because:
 
     reason: str = field(validator=_REASON)
     at: datetime = field(validator=checks.utc)
+
+
+def lock_revocation(why: str | None, because: Because) -> tuple[RevocationKind, Because]:
+    """What tells of a sandbox's lock, or of its end: of a lock the reason is what its owner reads."""
+    return (RevocationKind.UNLOCK, because) if why is None else (RevocationKind.LOCK, evolve(because, reason=why))

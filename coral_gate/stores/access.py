@@ -13,7 +13,7 @@ from typing import Final
 from attrs import frozen
 
 from coral_gate.model import UserId
-from coral_gate.records import AsAdministrator, AsGate, AsOwner, AsUser, Capacity, Principal
+from coral_gate.records import AsAdministrator, AsGate, AsOwner, AsUser, Capacity, Principal, owner_id
 
 
 class Verb(enum.Enum):
@@ -143,13 +143,14 @@ TICKETS: Final = Table(
 
 SANDBOXES: Final = Table(
     name="sandboxes",
-    columns=("id", "owner", "name", "driver", "state", "created_at", "destroyed_at"),
+    columns=("id", "owner", "name", "driver", "state", "created_at", "destroyed_at", "locked"),
     unique=(("id",),),
     owner="owner",
-    settable=("name", "state", "destroyed_at"),
+    settable=("name", "state", "destroyed_at", "locked"),
+    governed=("locked",),
     own=frozenset({_S, _I, _U}),
-    administrator=frozenset({_S, _I, _U}),
-    gate={Capacity.SANDBOXES: frozenset({_S, _I, _U, _D}), Capacity.OPERATOR: frozenset({_S, _I, _U})},
+    administrator=frozenset({_S, _I, _U, _G}),
+    gate={Capacity.SANDBOXES: frozenset({_S, _I, _U, _D}), Capacity.OPERATOR: frozenset({_S, _I, _U, _G})},
 )
 
 CREDENTIALS: Final = Table(
@@ -200,6 +201,8 @@ def own_rows(by: Principal | None, table: Table, verb: Verb) -> str | None:
         return by.user
     if isinstance(by, AsOwner) and table.owner_kind is OwnerKind.WHO:
         return owner_text(by.who)
+    if isinstance(by, AsOwner) and table is REVOCATIONS:
+        return owner_id(by.who)  # a credential's change is told in its own commit
     return None
 
 

@@ -12,7 +12,7 @@ from zope.interface import implementer
 from coral_gate.errors import NotPermitted, SandboxIdTaken
 from coral_gate.interfaces import ISandboxStore
 from coral_gate.model import SandboxId
-from coral_gate.records import TOMBSTONE_DAYS, Because, Principal, RevocationKind, Sandbox, UserRowId
+from coral_gate.records import TOMBSTONE_DAYS, Because, Principal, RevocationKind, Sandbox, UserRowId, lock_revocation
 from coral_gate.stores.access import SANDBOXES, Verb
 from coral_gate.stores.memory import MemoryTables
 
@@ -44,7 +44,7 @@ class MemorySandboxStore:
             raise NotPermitted
         row = self._tables.sandboxes.get(sandbox.id)
         if row is None:
-            return self._keep(evolve(sandbox, destroyed_at=None))
+            return self._keep(evolve(sandbox, destroyed_at=None, locked=None))
         if row.owner != sandbox.owner or row.destroyed_at is not None:
             raise SandboxIdTaken
         return self._keep(evolve(row, name=sandbox.name, state=sandbox.state))
@@ -58,6 +58,18 @@ class MemorySandboxStore:
         self._keep(evolve(row, state="destroyed", destroyed_at=because.at))
         self._tables.revoke(RevocationKind.SANDBOX, sandbox, row.owner, because)
         return True
+
+    async def lock(self, by: Principal, sandbox: SandboxId, why: str | None, because: Because) -> Sandbox | None:
+        """See `ISandboxStore.lock`."""
+        self._tables.require_all(by, SANDBOXES, Verb.GOVERN)
+        row = self._tables.sandboxes.get(sandbox)
+        if row is None or row.destroyed_at is not None:
+            return None
+        after = evolve(row, locked=why)
+        if after != row:
+            kind, told = lock_revocation(why, because)
+            self._tables.revoke(kind, sandbox, row.owner, told)
+        return self._keep(after)
 
     async def purge(self, now: datetime) -> int:
         """See `ISandboxStore.purge`."""

@@ -48,7 +48,7 @@ def memory_stores() -> Stores:
         tickets=MemoryTicketStore(tables),
         sandboxes=MemorySandboxStore(tables),
         revocations=MemoryRevocationLog(tables),
-        credentials=MemoryCredentialStore(),
+        credentials=MemoryCredentialStore(tables),
     )
 
 

@@ -4,15 +4,19 @@ Sealed credentials in a database.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from datetime import UTC, datetime
+
 from attrs import define
 from zope.interface import implementer
 
 from coral_gate.errors import Conflict
 from coral_gate.interfaces import ICredentialStore
 from coral_gate.model import SandboxId, SealedCredential, ServiceName, UserId, sandbox_id
-from coral_gate.records import AsOwner
+from coral_gate.records import CREDENTIAL_CHANGED, CREDENTIAL_DELETED, AsOwner, Because, RevocationKind, owner_id
 from coral_gate.stores.access import CREDENTIALS, owner_text
 from coral_gate.stores.sql import Database, Row, Rows, decoded, first, insert, octets, select, text, whole
+from coral_gate.stores.sql_ending import revoke
 from coral_gate.stores.times import microseconds, moment
 
 _ROW = select(CREDENTIALS)
@@ -23,9 +27,14 @@ MAX_SEALED_BYTES = 65_536 + 34
 @implementer(ICredentialStore)
 @define
 class SQLCredentialStore:
-    """Sealed credentials in a database, each reached on behalf of its owner alone."""
+    """
+    Sealed credentials in a database, each reached on behalf of its owner alone.
+
+    :param now: aware, UTC; for what tells of a deletion.
+    """
 
     _database: Database
+    _now: Callable[[], datetime] = lambda: datetime.now(UTC)
 
     async def put(self, row: SealedCredential, replaces: int | None) -> bool:
         """See `ICredentialStore.put`."""
@@ -46,7 +55,8 @@ class SQLCredentialStore:
 
     async def delete(self, owner: UserId, sandbox: SandboxId, service: ServiceName) -> bool:
         """See `ICredentialStore.delete`."""
-        return await self._database.run(AsOwner(owner), lambda rows: _delete(rows, sandbox, service))
+        because = Because(CREDENTIAL_DELETED, self._now())
+        return await self._database.run(AsOwner(owner), lambda rows: _delete(rows, owner, sandbox, service, because))
 
 
 def _put(rows: Rows, row: SealedCredential, replaces: int | None) -> bool:
@@ -59,6 +69,7 @@ def _put(rows: Rows, row: SealedCredential, replaces: int | None) -> bool:
     else:
         change = "UPDATE credentials SET version = ?, sealed = ?, changed_at = ? WHERE sandbox = ? AND service = ?"
         rows.execute(change, (*value, row.sandbox, row.service.value))
+        revoke(rows, RevocationKind.CREDENTIAL, row.sandbox, owner_id(row.owner), Because(CREDENTIAL_CHANGED, row.changed_at))
     return True
 
 
@@ -66,10 +77,11 @@ def _find(rows: Rows, sandbox: SandboxId, service: ServiceName) -> SealedCredent
     return first(_credential, rows.execute(f"{_ROW} WHERE sandbox = ? AND service = ?", (sandbox, service.value)))
 
 
-def _delete(rows: Rows, sandbox: SandboxId, service: ServiceName) -> bool:
+def _delete(rows: Rows, owner: UserId, sandbox: SandboxId, service: ServiceName, because: Because) -> bool:
     there = _find(rows, sandbox, service) is not None
     if there:
         rows.execute("DELETE FROM credentials WHERE sandbox = ? AND service = ?", (sandbox, service.value))
+        revoke(rows, RevocationKind.CREDENTIAL, sandbox, owner_id(owner), because)
     return there
 
 

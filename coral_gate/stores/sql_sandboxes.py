@@ -12,9 +12,9 @@ from zope.interface import implementer
 from coral_gate.errors import Conflict, NotPermitted, SandboxIdTaken
 from coral_gate.interfaces import ISandboxStore
 from coral_gate.model import SandboxId
-from coral_gate.records import TOMBSTONE_DAYS, AsGate, Because, Capacity, Principal, RevocationKind, Sandbox, UserRowId
-from coral_gate.stores.access import SANDBOXES, Verb, may
-from coral_gate.stores.sql import Database, Row, Rows, decoded, first, insert, select, text, whole
+from coral_gate.records import TOMBSTONE_DAYS, AsGate, Because, Capacity, Principal, RevocationKind, Sandbox, UserRowId, lock_revocation
+from coral_gate.stores.access import SANDBOXES, Verb, may, may_all
+from coral_gate.stores.sql import Database, Row, Rows, decoded, first, insert, maybe_text, select, text, whole
 from coral_gate.stores.sql_ending import revoke
 from coral_gate.stores.times import maybe_moment, microseconds, moment
 
@@ -52,6 +52,12 @@ class SQLSandboxStore:
         """See `ISandboxStore.tombstone`."""
         return await self._database.run(by, lambda rows: _tombstone(rows, by, sandbox, because))
 
+    async def lock(self, by: Principal, sandbox: SandboxId, why: str | None, because: Because) -> Sandbox | None:
+        """See `ISandboxStore.lock`."""
+        if not may_all(by, SANDBOXES, Verb.GOVERN):
+            raise NotPermitted
+        return await self._database.run(by, lambda rows: _lock(rows, sandbox, why, because))
+
     async def purge(self, now: datetime) -> int:
         """See `ISandboxStore.purge`."""
         before_us = microseconds(now - timedelta(days=TOMBSTONE_DAYS))
@@ -67,7 +73,7 @@ def _put(rows: Rows, by: Principal, sandbox: Sandbox) -> Sandbox:
         raise NotPermitted
     row = _find(rows, sandbox.id)
     if row is None:
-        return _insert(rows, evolve(sandbox, destroyed_at=None))
+        return _insert(rows, evolve(sandbox, destroyed_at=None, locked=None))
     if row.owner != sandbox.owner or row.destroyed_at is not None:
         raise SandboxIdTaken
     rows.execute("UPDATE sandboxes SET name = ?, state = ? WHERE id = ?", (sandbox.name, sandbox.state, sandbox.id))
@@ -76,7 +82,7 @@ def _put(rows: Rows, by: Principal, sandbox: Sandbox) -> Sandbox:
 
 def _insert(rows: Rows, sandbox: Sandbox) -> Sandbox:
     words = (sandbox.id, sandbox.owner, sandbox.name, sandbox.driver, sandbox.state)
-    rows.execute(_INSERT, (*words, microseconds(sandbox.created_at), None))
+    rows.execute(_INSERT, (*words, microseconds(sandbox.created_at), None, None))
     return sandbox
 
 
@@ -90,6 +96,18 @@ def _tombstone(rows: Rows, by: Principal, sandbox: SandboxId, because: Because) 
     return True
 
 
+def _lock(rows: Rows, sandbox: SandboxId, why: str | None, because: Because) -> Sandbox | None:
+    row = _find(rows, sandbox)
+    if row is None or row.destroyed_at is not None:
+        return None
+    after = evolve(row, locked=why)
+    if after != row:
+        rows.execute("UPDATE sandboxes SET locked = ? WHERE id = ?", (why, sandbox))
+        kind, told = lock_revocation(why, because)
+        revoke(rows, kind, sandbox, row.owner, told)
+    return after
+
+
 def _purge(rows: Rows, before_us: int) -> int:
     ((count,),) = rows.execute("SELECT count(*) FROM sandboxes WHERE destroyed_at < ?", (before_us,))
     rows.execute("DELETE FROM sandboxes WHERE destroyed_at < ?", (before_us,))
@@ -97,7 +115,7 @@ def _purge(rows: Rows, before_us: int) -> int:
 
 
 def _sandbox(row: Row) -> Sandbox:
-    row_id, owner, name, driver, state, created_at, destroyed_at = row
+    row_id, owner, name, driver, state, created_at, destroyed_at, locked = row
     return Sandbox(
         id=SandboxId(text(row_id)),
         owner=UserRowId(text(owner)),
@@ -106,4 +124,5 @@ def _sandbox(row: Row) -> Sandbox:
         state=text(state),
         created_at=moment(created_at),
         destroyed_at=maybe_moment(destroyed_at),
+        locked=maybe_text(locked),
     )

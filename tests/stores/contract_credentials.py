@@ -13,6 +13,8 @@ from zope.interface.verify import verifyObject
 
 from coral_gate.interfaces import ICredentialStore
 from coral_gate.model import SealedCredential, ServiceName, UserId
+from coral_gate.records import owner_id
+from coral_gate.stores.providers import Stores
 from tests.stores.contract import NOW, Base, box_id, later
 
 T = TypeVar("T")
@@ -23,17 +25,18 @@ ROW = SealedCredential(box_id("a"), ServiceName.APP, ANN, 1, b"\0sealed\xff", NO
 
 
 class CredentialStoreContract(Base):
-    """A suite; the class that gives `build_credentials` is the one that runs."""
+    """A suite; the class that gives `build` is the one that runs."""
 
     if TYPE_CHECKING:
 
-        def build_credentials(self) -> ICredentialStore:
-            """An empty store."""
+        def build(self) -> Stores:
+            """Empty stores that share their tables."""
             ...
 
     def setUp(self) -> None:
         super().setUp()
-        self.credentials = self.build_credentials()
+        self.stores = self.build()
+        self.credentials = self.stores.credentials
 
     def reply(self, coroutine: Coroutine[Deferred[Any], Any, T]) -> T:  # Any: what Deferred.fromCoroutine takes
         """What the store answers, at once."""
@@ -100,3 +103,25 @@ class CredentialStoreContract(Base):
         self.assertFalse(self.reply(self.credentials.delete(ANN, ROW.sandbox, ROW.service)))
         self.assertEqual((self.found(ROW), self.found(other)), (None, other))
         self.assertTrue(self.reply(self.credentials.put(ROW, None)))
+
+    def test_told(self) -> None:
+        """Whoever replaces or deletes a row commits a revocation with it; what changes nothing tells nothing."""
+        ssh = evolve(ROW, service=ServiceName.SSH)
+        for row in (ROW, ssh):
+            self.reply(self.credentials.put(row, None))
+        self.assertEqual([], self.told())
+        self.reply(self.credentials.put(evolve(ROW, version=2), 7))
+        self.reply(self.credentials.put(evolve(ROW, owner=BOB, version=2), 1))
+        self.reply(self.credentials.delete(BOB, ROW.sandbox, ROW.service))
+        self.assertEqual([], self.told())
+        self.reply(self.credentials.put(evolve(ROW, version=2), 1))
+        self.assertEqual(["changed"], self.told())
+        self.reply(self.credentials.delete(ANN, ROW.sandbox, ssh.service))
+        self.reply(self.credentials.delete(ANN, ROW.sandbox, ssh.service))
+        self.assertEqual(["changed", "deleted"], self.told())
+
+    def told(self) -> list[str]:
+        """Why each revocation was, all of which are of this owner's credentials at this sandbox."""
+        rows = self.reply(self.stores.revocations.since(0)) or ()
+        self.assertLessEqual({(row.kind.value, row.subject, row.user) for row in rows}, {("credential", ROW.sandbox, owner_id(ANN))})
+        return [row.reason for row in rows]

@@ -87,6 +87,44 @@ class SandboxStoreContract(StoreContract):
         kept = self.ask(self.stores.sandboxes.put(as_user(ann), evolve(a_sandbox(ann, "b"), destroyed_at=NOW)))
         self.assertIsNone(kept.destroyed_at)
 
+    def test_lock(self) -> None:
+        """A lock and its end each commit a revocation, of the lock with the words for the owner; saying it again commits none."""
+        ann, root = self.person("ann"), self.person("root", Role.ADMINISTRATOR)
+        box = self.ask(self.stores.sandboxes.put(as_user(ann), a_sandbox(ann, "b")))
+        for by in (OPERATOR, as_admin(root)):
+            for why in ("Too loud.", "Too loud.", "Still too loud.", None, None):
+                after = evolve(box, locked=why)
+                self.assertEqual(after, self.ask(self.stores.sandboxes.lock(by, box.id, why, BECAUSE)))
+                self.assertEqual(after, self.ask(self.stores.sandboxes.find(as_user(ann), box.id)))
+        told = self.ask(self.stores.revocations.since(0)) or ()
+        once = [("lock", "Too loud."), ("lock", "Still too loud."), ("unlock", BECAUSE.reason)]
+        self.assertEqual(once * 2, [(one.kind.value, one.reason) for one in told])
+        self.assertEqual({(box.id, ann.id)}, {(one.subject, one.user) for one in told})
+
+    def test_who_locks(self) -> None:
+        """Neither the owner nor the gate by itself locks or unlocks, and no change of the row loosens a lock."""
+        ann, bob = self.person("ann"), self.person("bob")
+        box = self.ask(self.stores.sandboxes.put(as_user(ann), evolve(a_sandbox(ann, "b"), locked="no words of the owner's")))
+        self.assertIsNone(box.locked)
+        self.ask(self.stores.sandboxes.lock(OPERATOR, box.id, "Too loud.", BECAUSE))
+        for by in (as_user(ann), as_user(bob), as_admin(bob), THE_GATE, AsGate(Capacity.SESSIONS)):
+            for why in ("words", None):
+                self.refused(NotPermitted, self.stores.sandboxes.lock(by, box.id, why, BECAUSE))
+        kept = self.ask(self.stores.sandboxes.put(as_user(ann), evolve(box, name="Renamed", state="running")))
+        self.assertEqual(("Renamed", "Too loud."), (kept.name, kept.locked))
+        self.assertEqual([("lock", box.id)], self.news())
+
+    def test_what_is_locked(self) -> None:
+        """What is not there, or not any more, is not locked, and words that are none or too many lock nothing."""
+        ann = self.person("ann")
+        box = self.ask(self.stores.sandboxes.put(as_user(ann), a_sandbox(ann, "b")))
+        for why in ("", "x" * 201, "a\nb"):
+            self.refused(ValueError, self.stores.sandboxes.lock(OPERATOR, box.id, why, BECAUSE))
+        self.ask(self.stores.sandboxes.tombstone(as_user(ann), box.id, BECAUSE))
+        for gone in (box.id, box_id("z")):
+            self.assertIsNone(self.ask(self.stores.sandboxes.lock(OPERATOR, gone, "why", BECAUSE)))
+        self.assertEqual([("sandbox", box.id)], self.news())
+
     def test_purge(self) -> None:
         """Tombstones are kept for 400 days; what lives is never purged."""
         ann = self.person("ann")

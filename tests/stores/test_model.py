@@ -214,6 +214,11 @@ class StoresMachine(RuleBasedStateMachine):
         self.both(lambda stores: stores.sandboxes.tombstone(by, box, because))
         self.both(lambda stores: stores.sandboxes.find(by, box))
 
+    @rule(by=BY, box=BOXES, why=st.sampled_from((None, "Too loud.", "Too late.")), because=BECAUSE)
+    def lock(self, by: Principal, box: SandboxId, why: str | None, because: Because) -> None:
+        """A sandbox is locked or given back."""
+        self.both(lambda stores: stores.sandboxes.lock(by, box, why, because))
+
     @rule(at=TIMES, most=MOST)
     def purge(self, at: datetime, most: int) -> None:
         """The gate tidies up."""

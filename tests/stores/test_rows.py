@@ -13,7 +13,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from coral_gate.errors import Conflict, NotPermitted, StatementRefused
 from coral_gate.model import Role, SealedCredential, ServiceName, UserId
-from coral_gate.records import AsAdministrator, AsGate, AsOwner, Capacity, Principal, User
+from coral_gate.records import AsAdministrator, AsGate, AsOwner, Capacity, Principal, User, owner_id
 from coral_gate.stores.access import TABLES, Verb, may, may_all, own_rows
 from coral_gate.stores.providers import database_stores
 from coral_gate.stores.sql import Row, Rows, Value
@@ -189,7 +189,7 @@ class WriteTests(RowsTestCase):
 
     def test_insert_for_another(self) -> None:
         """Nobody writes a row that says it is another's."""
-        insert = "INSERT INTO sandboxes VALUES (?, ?, 'x', 'static', 'stopped', 1, NULL)"
+        insert = "INSERT INTO sandboxes VALUES (?, ?, 'x', 'static', 'stopped', 1, NULL, NULL)"
         self.barred(NotPermitted, as_user(self.ann), insert, "d" * 26, self.bob.id)
         self.barred(NotPermitted, as_user(self.ann), insert, "d" * 26, None)
         told = "INSERT INTO revocations (kind, subject, user_id, reason, at) VALUES ('user', ?, ?, 'x', 1)"
@@ -197,10 +197,29 @@ class WriteTests(RowsTestCase):
         sealed = "INSERT INTO credentials VALUES (?, 'app', ?, 1, x'00', 1)"
         self.barred(NotPermitted, AsOwner(self.ann.who), sealed, "d" * 26, "https://issuer.example\nbob")
 
+    def test_locks(self) -> None:
+        """Nobody unlocks their own sandbox, nor does the gate while it is busy with sandboxes; the operator may."""
+        self.rows(OPERATOR, "UPDATE sandboxes SET locked = 'why' WHERE owner = ?", self.ann.id)
+        for by in (as_user(self.ann), AsGate(Capacity.SANDBOXES)):
+            self.barred(NotPermitted, by, "UPDATE sandboxes SET locked = NULL")
+            self.barred(NotPermitted, by, "UPDATE OR REPLACE sandboxes SET name = 'x', locked = NULL")
+        self.rows(as_user(self.ann), "UPDATE sandboxes SET name = 'hers'")
+        locked = {row[1]: (row[2], row[7]) for row in hostile.every_row(str(self.path))["sandboxes"]}
+        self.assertEqual(("hers", "why"), locked[self.ann.id])
+
+    def test_owner_tells(self) -> None:
+        """Who owns a credential tells of its change under their own name alone, and reads nothing of what is told."""
+        told = "INSERT INTO revocations (kind, subject, user_id, reason, at) VALUES ('credential', ?, ?, 'changed', 1)"
+        ann = AsOwner(self.ann.who)
+        self.rows(ann, told, box_id("b"), owner_id(self.ann.who))
+        self.assertEqual([], self.rows(ann, "SELECT * FROM revocations"))
+        for foreign in (owner_id(self.bob.who), self.ann.id, self.bob.id):
+            self.barred(NotPermitted, ann, told, box_id("b"), foreign)
+
     def test_replace(self) -> None:
         """A row that is another's is not replaced by one's own with the same key."""
         for verb in ("INSERT", "INSERT OR REPLACE", "INSERT OR ABORT", "INSERT OR FAIL", "INSERT OR ROLLBACK", "INSERT OR IGNORE"):
-            insert = f"{verb} INTO sandboxes VALUES (?, ?, 'x', 'static', 'stopped', 1, NULL)"
+            insert = f"{verb} INTO sandboxes VALUES (?, ?, 'x', 'static', 'stopped', 1, NULL, NULL)"
             self.barred(Conflict, as_user(self.ann), insert, box_id("c"), self.ann.id)
             sealed = f"{verb} INTO credentials VALUES (?, 'vnc', ?, 1, x'00', 1)"
             self.barred(Conflict, AsOwner(self.ann.who), sealed, box_id("c"), "https://issuer.example\nann")

@@ -172,7 +172,7 @@ def _rows(letter: str, number: int) -> dict[str, Row]:
         "sandbox_sessions": (digest(f"child {name}"), box, session, user_id(letter), box, at, at),
         "handoffs": (digest(f"code {name}"), user_id(letter), session, box, digest(f"browser {name}"), f"/{name}/path", at),
         "tickets": (digest(f"ticket {name}"), user_id(letter), session, box, "control", f"https://{name}.example", at),
-        "sandboxes": (box, user_id(letter), f"sandbox {name}", "static", "stopped", at, None),
+        "sandboxes": (box, user_id(letter), f"sandbox {name}", "static", "stopped", at, None, None),
         "credentials": (box, "vnc", owner_text(who(letter)), number, f"sealed for {name}".encode(), at),
         "revocations": (at, "user", user_id(letter), user_id(letter), f"reason {name}", at),
     }
