@@ -193,6 +193,26 @@ class JourneyTests(ClawTests):
         self.connected(tab)
         self.say(tab, "Welcome back")
 
+    def test_portal(self) -> None:
+        """The first page shows by itself what is connected; it can be ended there by keyboard, and the tab reads why."""
+        profile = self.profile()
+        home = self.tab(profile)
+        home.go(self.house.portal + "/")
+        home.until("document.body.innerText.includes('Running')")
+        self.assertNotIn("OpenClaw's own page", home.text)
+        claw = self.open_claw(profile)
+        home.call("Page.bringToFront")
+        home.until("document.body.innerText.includes(\"OpenClaw's own page, from 127.0.0.1\")", 15)
+        for scheme in ("light", "dark"):
+            home.call("Emulation.setEmulatedMedia", features=[{"name": "prefers-color-scheme", "value": scheme}])
+            home.picture(Path(tempfile.gettempdir()) / f"coral-home-{scheme}.png")
+        home.tab_to("Disconnect")
+        home.press("Enter")
+        claw.until("window.__closes.length")
+        self.assertEqual(claw.ask("window.__closes[0]"), [4403, "You disconnected this from the portal.", True])
+        home.at(self.house.portal + "/")
+        self.assertEqual([line for line in home.complaints() if "404" not in line], [])
+
     def test_rotated(self) -> None:
         """When the gate is given a credential anew its streams are cut and come back; with a password that OpenClaw changed too."""
         tab = self.open_claw(self.profile())
