@@ -112,6 +112,7 @@ class Rooms:
     caps: ConnectionCaps = field(init=False)
     judge: Judge = field(init=False)
     upkeep: Upkeep = field(init=False)
+    breaker: Breaker = field(init=False)
     tickets: Tickets = field(init=False)
     streams: Streams = field(init=False)
     channels: dict[ChannelKind, Forwarding] = field(init=False)
@@ -121,12 +122,15 @@ class Rooms:
     def __attrs_post_init__(self) -> None:
         config, stores = self.config, self.stores
         self.credentials = SandboxCredentials(self.vault, self.owner_of)
-        self.sessions = Sessions(stores.sessions, stores.users, self.audit, config.sessions, time.time, time.monotonic)
+        self.sessions = Sessions(
+            stores.sessions, stores.users, stores.sandboxes, self.audit, config.sessions, time.time, time.monotonic
+        )
         self.sessions.admitted = still_admitted(config)
         self.tickets = Tickets(stores.tickets, self.audit, Secret(secrets.token_bytes(32)), time.time)
         self.streams = self.sessions.watcher = Streams(self.sessions, self.audit, config.limits, self.reactor)
         self.handoffs = Handoffs(stores.handoffs, stores.sessions, self.audit, config.sessions, self.may_use, time.time)
         self.upkeep = Upkeep(stores.revocations, self.sessions, stores.handoffs, stores.tickets, stores.sandboxes, self.reactor)
+        self.upkeep.drop_credential, self.upkeep.drop_credentials = self.credentials.drop, self.credentials.drop_all
         self.site = build_site(self.reactor, self._portal_services())
         self.deadlines = Deadlines(self.reactor)
         self.pool = UpstreamPool(self.deadlines, config.limits)
@@ -144,7 +148,7 @@ class Rooms:
             open_sandboxes,
             openclaw=lambda sandbox: sandbox not in plain,
         )
-        breaker = Breaker(time.monotonic)
+        self.breaker = breaker = Breaker(time.monotonic)
         openclaw = OpenClawHTTP(self.driver, self.credentials, breaker)
         self.channels = {
             ChannelKind.PORTAL: PortalChannel(MemoryLink(self.reactor, self.site)),
@@ -199,7 +203,7 @@ class Rooms:
         if any(one.id == sandbox and one.owner is not None and one.owner.who == visitor.who for one in self.config.sandboxes):
             return True
         row = await self.stores.sandboxes.find(AsUser(visitor.user), sandbox)
-        return row is not None and row.destroyed_at is None
+        return row is not None and row.destroyed_at is None and row.locked is None
 
     async def owner_of(self, sandbox: SandboxId) -> UserId | None:
         """Whose a sandbox is: by the configuration, or by its row; None for one that is not known or destroyed."""
@@ -213,18 +217,18 @@ class Rooms:
         return None if user is None else user.who
 
     async def _cards(self, visitor: Visitor) -> list[SandboxCard]:
-        named = [(one.id, one.name) for one in self.config.sandboxes if one.owner is not None and one.owner.who == visitor.who]
-        kept = [(row.id, row.name) for row in await self.stores.sandboxes.list(AsUser(visitor.user), visitor.user)]
-        return [self._card(visitor, sandbox, name) for sandbox, name in named + kept]
+        named = [(one.id, one.name, None) for one in self.config.sandboxes if one.owner is not None and one.owner.who == visitor.who]
+        kept = [(row.id, row.name, row.locked) for row in await self.stores.sandboxes.list(AsUser(visitor.user), visitor.user)]
+        return [self._card(visitor, *one) for one in (*named, *kept)]
 
-    def _card(self, visitor: Visitor, sandbox: SandboxId, name: str) -> SandboxCard:
+    def _card(self, visitor: Visitor, sandbox: SandboxId, name: str, locked: str | None) -> SandboxCard:
         now, monotonic = datetime.now(UTC), time.monotonic()
         connected = tuple(
             Connected(one.label, WORDS[one.channel], one.address, now - timedelta(seconds=monotonic - one.opened_at))
             for one in self.streams.of_user(visitor.user)
             if one.sandbox == sandbox
         )
-        return SandboxCard(sandbox, name, self.sandbox_origin(sandbox), self.driver.condition(sandbox), connected)
+        return SandboxCard(sandbox, name, self.sandbox_origin(sandbox), self.driver.condition(sandbox), connected, locked)
 
     async def cut_own(self, visitor: Visitor, label: str, address: str) -> bool:
         """End one of a visitor's own streams; recorded before. False where they have none of that label."""
@@ -283,12 +287,16 @@ class Rooms:
         """Cut every stream to a sandbox, and forget what is kept of it."""
         self.credentials.drop(sandbox)
         self.sessions.forget_sandbox(sandbox)
-        self.streams.cut_sandbox(sandbox, CloseCode.SANDBOX_GONE, "The sandbox is gone.")
 
-    def credential_changed(self, sandbox: SandboxId) -> None:
-        """A sandbox has another credential: forget the old one, and let its streams connect anew with the new one."""
+    async def credential_changed(self, sandbox: SandboxId) -> None:
+        """
+        A sandbox has another credential, and knows it: forget the old one, and let its streams connect anew with the new one.
+
+        The streams are cut by the log of revocations, once, whether it is followed here or has been already.
+        """
         self.credentials.drop(sandbox)
-        self.streams.cut_sandbox(sandbox, CloseCode.DRAINING, "The sandbox's credential was changed; your page connects again by itself.")
+        self.breaker.forget(sandbox)  # it may have been tried before the sandbox had heard of it
+        await self.upkeep.follow()
 
     def take(self, config: Config) -> None:
         """Go by another configuration from now on, in all that can change while the daemon runs."""

@@ -201,8 +201,8 @@ class ISessionStore(Interface):
     async def end_by_id(by: Principal, session: SessionId, because: Because) -> bool:
         """End a session by what lists show: a user their own, an administrator anyone's."""
 
-    async def end_all(by: Principal, user: UserRowId, because: Because, keep: SessionId | None = None) -> int:
-        """End a user's sessions but the one to keep; returns how many ended. One revocation for each."""
+    async def end_all(by: Principal, user: UserRowId, because: Because, keep: SessionId | None = None) -> tuple[SessionId, ...]:
+        """End a user's sessions but the one to keep; gives those that ended, the newest first. One revocation for each."""
 
     async def list(by: Principal, user: UserRowId) -> tuple[Session, ...]:
         """A user's sessions, the newest first; some may be over and not yet purged."""

@@ -56,6 +56,10 @@ class OpenStreams(Protocol):
         """Cut a sandbox's."""
 
 
+async def _nothing(sandbox: SandboxId) -> None:
+    """Where nothing is kept."""
+
+
 @frozen
 class Operating:
     """
@@ -73,7 +77,7 @@ class Operating:
     audit: IAuditSink
     streams: OpenStreams | None = None
     monotonic: Callable[[], float] = time.monotonic
-    credential_changed: Callable[[SandboxId], object] = lambda sandbox: None
+    credential_changed: Callable[[SandboxId], Awaitable[object]] = _nothing
 
     def table(self) -> dict[str, Operation]:
         """Every operation by its name."""
@@ -159,13 +163,12 @@ class Operating:
         _only(given, "sandbox", "service")
         sandbox, service = sandbox_id(_text(given, "sandbox")), ServiceName(_text(given, "service"))
         await self.housekeeper.rotate(sandbox, service, tell)
-        self.credential_changed(sandbox)
+        await self.credential_changed(sandbox)
         return {"sandbox": sandbox, "service": service.value}
-
 
     async def _changed(self, given: Given, tell: Tell) -> Facts:
         """Another process has changed a credential."""
-        self.credential_changed(_named(given))
+        await self.credential_changed(_named(given))
         return {}
 
 

@@ -6,7 +6,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from coral_gate.model import ChannelKind, SandboxId, UserId
+from attrs import frozen
+
+from coral_gate.model import ChannelKind, CloseCode, SandboxId, UserId
 from coral_gate.records import Session, SessionId, User, UserRowId
 
 
@@ -50,17 +52,32 @@ class Visitor:
         return not self.over and now < self.ends_at and now < self.seen_at + self.idle_s
 
 
+@frozen
+class Closing:
+    """
+    Why somebody may not go on.
+
+    :ivar code: what a WebSocket is closed with.
+    :ivar reason: what the person reads.
+    """
+
+    code: CloseCode
+    reason: str
+
+
 class Guest:
     """
     A visitor at one sandbox's origin.
 
     :ivar sandbox: the only one that this token is for.
+    :ivar closing: why nobody may use the sandbox now, or None.
     :ivar good_until: see `Visitor`.
     """
 
-    __slots__ = ("digest", "good_until", "over", "sandbox", "visitor")
+    __slots__ = ("closing", "digest", "good_until", "over", "sandbox", "visitor")
 
-    def __init__(self, digest: bytes, sandbox: SandboxId, visitor: Visitor) -> None:
+    def __init__(self, digest: bytes, sandbox: SandboxId, visitor: Visitor, closing: Closing | None = None) -> None:
+        self.closing = closing
         self.digest = digest
         self.sandbox = sandbox
         self.visitor = visitor

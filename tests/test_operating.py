@@ -65,7 +65,11 @@ class StreamTests(SynchronousTestCase):
         nothing: Any = None
         self.audit = MemorySink()
         self.changed: list[str] = []
-        self.table = Operating(nothing, nothing, self.follow, self.audit, self.registry, lambda: 120.0, self.changed.append).table()
+        self.table = Operating(nothing, nothing, self.follow, self.audit, self.registry, lambda: 120.0, self.change).table()
+
+    async def change(self, sandbox: SandboxId) -> None:
+        """Hear that a credential was changed."""
+        self.changed.append(sandbox)
 
     async def follow(self) -> None:
         """Look what was revoked."""

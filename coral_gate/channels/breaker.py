@@ -60,5 +60,9 @@ class Breaker:
         if len(self._refused) > _MOST:
             self._refused.popitem(last=False)
 
+    def forget(self, sandbox: SandboxId) -> None:
+        """A sandbox was told a credential: whatever it refused, it may take now."""
+        self._refused.pop(sandbox, None)
+
     def _digest(self, credential: Secret) -> bytes:
         return hmac.digest(self._key, credential.reveal(), hashlib.sha256)

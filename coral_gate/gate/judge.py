@@ -17,7 +17,7 @@ from coral_gate.gate.sessions import Sessions, Unknown
 from coral_gate.gate.tokens import BROWSER_COOKIE, PORTAL_COOKIE, SANDBOX_COOKIE, cookie_token, digest_of, new_token, set_cookie
 from coral_gate.gate.tombstones import Tombstones
 from coral_gate.http1.head import RequestHead
-from coral_gate.model import Allowed, Asker, ChannelKind, SandboxId, Secret
+from coral_gate.model import Allowed, Asker, ChannelKind, CloseCode, SandboxId, Secret
 from coral_gate.visitor import Guest, Visitor
 
 Decision: TypeAlias = Allowed | Refusal | Redirect
@@ -110,19 +110,21 @@ class Judge:
         token = cookie_token(head.read.get(b"cookie"), SANDBOX_COOKIE)
         guest = self.sessions.cached_guest(token) if token is not None else None
         if isinstance(guest, Guest) and guest.sandbox == place.sandbox:
-            return self._decide_guest(head, place, route, guest.visitor, asker)
+            return self._decide_guest(head, place, route, guest, asker)
         return self._find_guest(head, place, route, token if isinstance(guest, Unknown) else None, asker)
 
     async def _find_guest(self, head: RequestHead, place: Place, route: Route, token: bytes | None, asker: Asker) -> Decision:
         guest = await self.sessions.find_guest(token) if token is not None else None
         if guest is not None and guest.sandbox == place.sandbox:
-            return self._decide_guest(head, place, route, guest.visitor, asker)
+            return self._decide_guest(head, place, route, guest, asker)
         if place.sandbox is not None and await self._tombstones.holds(place.sandbox):
             return Refusal.GONE
         return self._decide(head, place, route, None, known=False)
 
-    def _decide_guest(self, head: RequestHead, place: Place, route: Route, visitor: Visitor, asker: Asker) -> Decision:
-        asker.visitor = visitor
+    def _decide_guest(self, head: RequestHead, place: Place, route: Route, guest: Guest, asker: Asker) -> Decision:
+        asker.visitor = visitor = guest.visitor
+        if guest.closing is not None:
+            return Refusal.GONE if guest.closing.code is CloseCode.SANDBOX_GONE else Refusal.LOCKED
         decision = self._decide(head, place, route, visitor, known=True)
         if place.sandbox is not None and isinstance(decision, Allowed):
             self.sessions.audit.count_allowed(visitor.session, place.sandbox, visitor.who, asker.address)

@@ -57,7 +57,8 @@ class LeftLists:
         if not await store.list(_GATE, user.id):
             return False
         await self._sessions.audit.record(SessionEnded(who=user.who, session="all", reason="left-lists"))
-        await store.end_all(_GATE, user.id, Because(REASON, datetime.fromtimestamp(self._sessions.now(), UTC)))
+        ended = await store.end_all(_GATE, user.id, Because(REASON, datetime.fromtimestamp(self._sessions.now(), UTC)))
         self._cut(user.id, REASON)  # first, so that it is this reason that they read
-        self._sessions.forget_user(user.id)
+        for session in ended:
+            self._sessions.forget_session(session, REASON)
         return True

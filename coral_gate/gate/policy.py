@@ -17,6 +17,7 @@ class Refusal(enum.Enum):
     METHOD = ("method-not-allowed", 405, "This address does not take that method.")
     SIGN_IN = ("sign-in-first", 401, "Sign in at the portal first.")
     GONE = ("sandbox-gone", 410, "This sandbox is no more.")
+    LOCKED = ("sandbox-locked", 403, "This sandbox is locked; the portal says why.")
     CROSS_SITE = ("cross-site", 403, "Another site's page may not send this.")
     WORKER = ("worker-not-here", 403, "A service worker may not be registered from this address.")
     CHANNEL = ("channel-not-here", 404, "There is nothing at this address.")

@@ -17,8 +17,8 @@ from coral_gate.audit.events import SessionEnded, SessionOpened
 from coral_gate.config.sections.sessions import SessionsConfig
 from coral_gate.errors import Unavailable
 from coral_gate.gate.tokens import digest_of, new_token
-from coral_gate.interfaces import IAuditSink, ISessionStore, IUserStore
-from coral_gate.model import Role, SandboxId, Secret
+from coral_gate.interfaces import IAuditSink, ISandboxStore, ISessionStore, IUserStore
+from coral_gate.model import CloseCode, Role, SandboxId, Secret
 from coral_gate.records import (
     AsGate,
     AsUser,
@@ -32,7 +32,7 @@ from coral_gate.records import (
     display_text,
     new_session_id,
 )
-from coral_gate.visitor import Guest, Visitor
+from coral_gate.visitor import Closing, Guest, Visitor
 
 _ASKED_AGAIN = 5
 """How often the store is asked again where something was revoked while it answered."""
@@ -42,6 +42,19 @@ _CACHED = 20_000
 
 _T = TypeVar("_T")
 _SESSIONS = AsGate(Capacity.SESSIONS)
+_SANDBOXES = AsGate(Capacity.SANDBOXES)
+
+GONE = Closing(CloseCode.SANDBOX_GONE, "This sandbox is no more.")
+"""A sandbox is destroyed."""
+
+
+def locked(why: str) -> Closing:
+    """
+    A sandbox is locked.
+
+    :param why: in words for its owner.
+    """
+    return Closing(CloseCode.FORBIDDEN, why)
 
 
 class Unknown:
@@ -63,8 +76,11 @@ class Watcher(Protocol):
     def user_changed(self, user: UserRowId) -> None:
         """Something about a user has changed."""
 
-    def sandbox_over(self, sandbox: SandboxId, reason: str) -> None:
-        """A sandbox is gone."""
+    def sandbox_over(self, sandbox: SandboxId, closing: Closing) -> None:
+        """Nobody may use a sandbox any more."""
+
+    def credential_changed(self, sandbox: SandboxId) -> None:
+        """What is open to a sandbox was opened with a credential that is no more."""
 
     def all_doubtful(self) -> None:
         """Something may have ended that nobody heard of."""
@@ -73,7 +89,7 @@ class Watcher(Protocol):
 @define(eq=False)
 class Sessions:
     """
-    Opens, checks and ends sessions.
+    Opens, checks and ends sessions, and says whether a sandbox may be used at all.
 
     A cached answer is used for `cache_s` seconds and never after the session was revoked here; `trusted` says whether
     revocations made elsewhere are known to arrive.
@@ -87,6 +103,7 @@ class Sessions:
 
     store: ISessionStore
     users: IUserStore
+    sandboxes: ISandboxStore
     audit: IAuditSink
     config: SessionsConfig
     now: Callable[[], float]
@@ -196,9 +213,24 @@ class Sessions:
         visitor = await self._visitor(found[1], epoch) if found is not None else None
         if found is None or visitor is None or epoch != self._epoch:
             return None
-        guest = Guest(digest, found[0].sandbox, visitor)
+        guest = Guest(digest, found[0].sandbox, visitor, await self.closing(found[0].sandbox))
+        if epoch != self._epoch:
+            return None
         _keep(self._guests, digest, guest)
         return guest
+
+    async def closing(self, sandbox: SandboxId) -> Closing | None:
+        """
+        Why nobody may use a sandbox now, by its row: it is destroyed or locked; None where it may be used, or has no row.
+
+        :raises Unavailable: the store cannot say.
+        """
+        row = await self.sandboxes.find(_SANDBOXES, sandbox)
+        if row is None:
+            return None
+        if row.destroyed_at is not None:
+            return GONE
+        return None if row.locked is None else locked(row.locked)
 
     async def _visitor(self, session: Session, epoch: int) -> Visitor | None:
         asked_at = self.monotonic()
@@ -283,9 +315,9 @@ class Sessions:
         """End all of a visitor's sessions but this one; gives how many."""
         await self.audit.record(SessionEnded(who=visitor.who, address=address, session="all-others", reason="ended-by-user"))
         ended = await self.store.end_all(AsUser(visitor.user), visitor.user, Because("ended-by-user", _utc(self.now())), visitor.session)
-        for one in [one for one in self._visitors.values() if one.user == visitor.user and one.session != visitor.session]:
-            self.forget_session(one.session, "ended-by-user")
-        return ended
+        for session in ended:  # also those that are not in memory: they may have streams
+            self.forget_session(session, "ended-by-user")
+        return len(ended)
 
     async def list(self, visitor: Visitor) -> tuple[Session, ...]:
         """A visitor's own sessions that live, the newest first."""
@@ -317,14 +349,18 @@ class Sessions:
         if self.watcher is not None:
             self.watcher.user_changed(user)
 
-    def forget_sandbox(self, sandbox: SandboxId, reason: str = "") -> None:
-        """A sandbox is gone: its guests are no more."""
+    def forget_sandbox(self, sandbox: SandboxId, closing: Closing | None = GONE) -> None:
+        """
+        Whether a sandbox may be used has changed: for each of its guests it is asked again.
+
+        :param closing: why nobody may use it now; its streams are cut with that. None where somebody may.
+        """
         self._epoch += 1
         for guest in [guest for guest in self._guests.values() if guest.sandbox == sandbox]:
             guest.over = True
             del self._guests[guest.digest]
-        if self.watcher is not None:
-            self.watcher.sandbox_over(sandbox, reason)
+        if self.watcher is not None and closing is not None:
+            self.watcher.sandbox_over(sandbox, closing)
 
     def forget_all(self) -> None:
         """Revocations may have been missed: trust no answer that is in memory."""

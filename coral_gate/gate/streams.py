@@ -22,7 +22,7 @@ from coral_gate.gate.sessions import Sessions
 from coral_gate.interfaces import IAuditSink, IStreams
 from coral_gate.model import ChannelKind, CloseCode, SandboxId
 from coral_gate.records import SessionId, UserRowId
-from coral_gate.visitor import OpenStream, Visitor
+from coral_gate.visitor import Closing, OpenStream, Visitor
 
 SWEEP_S: Final = 1.0
 """How often it is looked whose session has run out."""
@@ -42,6 +42,7 @@ _SENTENCES: Final = {
 
 OUT: Final = "You may not use this gate any more; ask your administrator."
 ENDED: Final = "Your session has ended."
+CREDENTIAL: Final = "The sandbox's credential was changed; your page connects again by itself."
 
 
 def sentence(reason: str) -> str:
@@ -85,6 +86,7 @@ class Streams:
             who=visitor.who, address=address, sandbox=sandbox, channel=channel, session=visitor.session, stream=stream.label
         )
         try:
+            await self._usable(stream)
             await self.audit.record(event)
         except BaseException:  # a browser that has gone meanwhile too
             self._streams.pop(stream.label, None)
@@ -93,14 +95,22 @@ class Streams:
             await self._confirm(stream)
         return stream
 
+    async def _usable(self, stream: OpenStream) -> None:
+        """Asked while it can be found already: a lock that comes later cuts it, one that came before is seen."""
+        closing = await self.sessions.closing(stream.sandbox)
+        if closing is not None:
+            reason = "sandbox-gone" if closing.code is CloseCode.SANDBOX_GONE else "locked"
+            await self._refused(stream.visitor, stream.sandbox, stream.channel, stream.address, reason)
+            raise NotPermitted
+
     async def _confirm(self, stream: OpenStream) -> None:
         """Whoever does not get the stream cannot close it: where nobody can say whether it may be, it is not kept either."""
         try:
-            still = await self._still(stream)
+            closing = await self._closing(stream)
         except BaseException:
             self.closed(stream, 0)
             raise
-        if not still:
+        if closing is not None:
             self.closed(stream, 0)
             raise NotPermitted
 
@@ -173,9 +183,13 @@ class Streams:
         """Something about a user has changed: whoever still may goes on."""
         self._ask_again(self.of_user(user))
 
-    def sandbox_over(self, sandbox: SandboxId, reason: str) -> None:
-        """A sandbox is gone."""
-        self.cut_sandbox(sandbox, CloseCode.SANDBOX_GONE, "This sandbox is no more.")
+    def sandbox_over(self, sandbox: SandboxId, closing: Closing) -> None:
+        """Nobody may use a sandbox any more."""
+        self.cut_sandbox(sandbox, closing.code, closing.reason)
+
+    def credential_changed(self, sandbox: SandboxId) -> None:
+        """What is open was opened with a credential that is no more; whoever connects again gets the new one."""
+        self.cut_sandbox(sandbox, CloseCode.DRAINING, CREDENTIAL)
 
     def all_doubtful(self) -> None:
         """Something may have been revoked that nobody heard of."""
@@ -190,19 +204,20 @@ class Streams:
     async def _settle(self, stream: OpenStream) -> None:
         """Ask the store; where it cannot say, the sweep asks again, until there has been doubt for too long."""
         try:
-            still = await self._still(stream)
+            closing = await self._closing(stream)
         except Unavailable:
             return
         self._doubtful.pop(stream.label, None)
-        if not still and stream.label in self._streams:
-            self._cut([stream], CloseCode.SESSION_ENDED, ENDED)
+        if closing is not None and stream.label in self._streams:
+            self._cut([stream], closing.code, closing.reason)
 
-    async def _still(self, stream: OpenStream) -> bool:
-        """Whether the session lives, by the store; looking is no use of it."""
+    async def _closing(self, stream: OpenStream) -> Closing | None:
+        """Why it may not go on, by the store: the session has ended, or the sandbox is gone or locked. To look is no use of it."""
         visitor = await self.sessions.look(stream.visitor.digest)
-        if visitor is not None:
-            stream.visitor = visitor
-        return visitor is not None
+        if visitor is None:
+            return Closing(CloseCode.SESSION_ENDED, ENDED)
+        stream.visitor = visitor
+        return await self.sessions.closing(stream.sandbox)
 
     # -- time ----------------------------------------------------------------------------------------------------------
 

@@ -13,10 +13,11 @@ from twisted.internet.interfaces import IReactorTime
 from twisted.internet.task import LoopingCall
 from twisted.logger import Logger
 
-from coral_gate.gate.sessions import Sessions
+from coral_gate.gate.sessions import GONE, Sessions, locked
 from coral_gate.interfaces import IHandoffStore, IRevocationLog, ISandboxStore, ITicketStore
 from coral_gate.model import SandboxId
 from coral_gate.records import Revocation, RevocationKind, SessionId, UserRowId
+from coral_gate.visitor import Closing
 
 FOLLOW_S = 1.0
 """How often the log of revocations is asked, which another process on this machine may have written."""
@@ -37,6 +38,7 @@ class Upkeep:
     :param clock: for the intervals; monotonic as far as the reactor's is.
     :param keys: what users' keys ask for now and then.
     :param tidy: what the stores ask for after much was deleted.
+    :param drop_credential: forgets what is kept of a sandbox's credentials; `drop_credentials` what is kept of any.
     """
 
     revocations: IRevocationLog
@@ -47,6 +49,8 @@ class Upkeep:
     clock: IReactorTime
     keys: Callable[[], Awaitable[None]] | None = None
     tidy: Callable[[], Awaitable[None]] | None = None
+    drop_credential: Callable[[SandboxId], object] = lambda sandbox: None
+    drop_credentials: Callable[[], object] = lambda: None
     _seq: int = field(default=-1, init=False)
     _heard_at: float = field(default=0.0, init=False)
     _loops: list[LoopingCall] = field(factory=list, init=False)
@@ -89,26 +93,43 @@ class Upkeep:
         if last != self._seq:
             found = await self.revocations.since(self._seq) if self._seq >= 0 else None
             if found is None:
+                self.drop_credentials()
                 self.sessions.forget_all()
                 self._seq = last
             else:
                 for user in [UserRowId(one.subject) for one in found if one.kind is RevocationKind.USER]:
                     self.sessions.shut_out(user)  # first: the end of their sessions, which comes with it, says less
                 for revocation in found:
-                    self._apply(revocation)
-                    self._seq = revocation.seq
+                    if revocation.seq > self._seq:  # an operator's command may have had it followed meanwhile
+                        self._apply(revocation)
+                        self._seq = revocation.seq
         self._heard_at = self.sessions.monotonic()
         self.sessions.trusted = True
 
     def _apply(self, revocation: Revocation) -> None:
         if revocation.kind is RevocationKind.SANDBOX:
-            self.sessions.forget_sandbox(SandboxId(revocation.subject), revocation.reason)
+            self._close(SandboxId(revocation.subject), GONE)
+        elif revocation.kind is RevocationKind.LOCK:
+            self._close(SandboxId(revocation.subject), locked(revocation.reason))
+        elif revocation.kind is RevocationKind.UNLOCK:
+            self.sessions.forget_sandbox(SandboxId(revocation.subject), None)
+        elif revocation.kind is RevocationKind.CREDENTIAL:
+            self._change(SandboxId(revocation.subject))
         elif revocation.kind in (RevocationKind.USER, RevocationKind.ROLE):
             self.sessions.forget_user(UserRowId(revocation.subject))
         elif revocation.kind is RevocationKind.SESSION:
             self.sessions.forget_session(SessionId(revocation.subject), revocation.reason)
         else:
             self.sessions.forget_user(revocation.user)
+
+    def _close(self, sandbox: SandboxId, closing: Closing) -> None:
+        self.drop_credential(sandbox)
+        self.sessions.forget_sandbox(sandbox, closing)
+
+    def _change(self, sandbox: SandboxId) -> None:
+        self.drop_credential(sandbox)  # first: whoever connects again must not get the old one
+        if self.sessions.watcher is not None:
+            self.sessions.watcher.credential_changed(sandbox)
 
     async def _purge(self) -> None:
         now = datetime.fromtimestamp(self.sessions.now(), UTC)

@@ -141,16 +141,22 @@ def _card(sandbox: SandboxCard) -> Tag:
     apart = {"target": "_blank", "rel": "noopener noreferrer"}
     way_in = tags.a("Open", _unseen(f" {sandbox.name}"), href=sandbox.url + "/", class_="primary", **apart)
     badge = tags.span(sandbox.name[:1].upper(), class_="badge", **{"aria-hidden": "true"})
-    state = sandbox.condition.state
-    told = tags.p(tags.span(told_state(sandbox), class_="word"), class_="state", **{"data-state": state.value})
+    told = tags.p(tags.span(told_state(sandbox), class_="word"), class_="state", **{"data-state": state_word(sandbox)})
     row = tags.div(badge, tags.div(tags.h2(sandbox.name), told), way_in, class_="row")
     rows = [_connected(one) for one in sandbox.connected]
     listed = tags.ul(*rows, class_="plain open", **{"aria-label": f"Connected to {sandbox.name} now"})
     return tags.div(row, listed, class_="card", **{"data-sandbox": sandbox.id})
 
 
+def state_word(sandbox: SandboxCard) -> str:
+    """How a sandbox is, for the page's style."""
+    return sandbox.condition.state.value if sandbox.locked is None else "locked"
+
+
 def told_state(sandbox: SandboxCard) -> str:
     """How a sandbox is, and why."""
+    if sandbox.locked is not None:
+        return f"Locked: {sandbox.locked}"
     word, why = STATES[sandbox.condition.state], sandbox.condition.why
     return f"{word}: {why}" if why else word
 

@@ -124,6 +124,7 @@ class SandboxCard:
     :ivar url: its origin.
     :ivar condition: how it is.
     :ivar connected: what is open to it now, the oldest first.
+    :ivar locked: why it may not be used now, in an administrator's words; None where it may.
     """
 
     id: SandboxId
@@ -131,6 +132,7 @@ class SandboxCard:
     url: str
     condition: Condition = _RUNNING
     connected: tuple[Connected, ...] = ()
+    locked: str | None = None
 
 
 Cutting: TypeAlias = Callable[[Visitor, str, str], Awaitable[bool]]

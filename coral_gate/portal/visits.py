@@ -152,7 +152,7 @@ class Live(Resource):
             {
                 "id": card.id,
                 "name": card.name,
-                "state": card.condition.state.value,
+                "state": show.state_word(card),
                 "told": show.told_state(card),
                 "connected": [{"label": one.label, "told": show.told_connected(one)} for one in card.connected],
             }

@@ -141,6 +141,8 @@ class Housekeeper:
         """
         Give a sandbox a new credential: sealed first, then told to the sandbox, which takes it over.
 
+        What was opened with the old one is the caller's to cut.
+
         :raises DriverFault: the sandbox has the old one still; ask again, or start it.
         """
         async with _Held(self._locks, sandbox):
@@ -148,7 +150,6 @@ class Housekeeper:
             await self._vault.rotate(owner, sandbox, service)
             tell("telling the sandbox")
             await self._furnish(row, owner)
-            self._cut(sandbox)
 
     async def destroy(self, sandbox: SandboxId, tell: Tell) -> None:
         """

@@ -82,10 +82,13 @@ class MemorySessionStore:
         self._tables.admit(by)
         return self._end((row for row in self._endable(by) if row.id == session), because) == 1
 
-    async def end_all(self, by: Principal, user: UserRowId, because: Because, keep: SessionId | None = None) -> int:
+    async def end_all(self, by: Principal, user: UserRowId, because: Because, keep: SessionId | None = None) -> tuple[SessionId, ...]:
         """See `ISessionStore.end_all`."""
-        self._tables.admit(by)
-        return self._end((row for row in self._endable(by) if row.user == user and row.id != keep), because)
+        if not self._tables.may(by, SESSIONS, Verb.DELETE, user):
+            return ()
+        ending = [row for row in self._tables.sessions_of(user) if row.id != keep]
+        self._end(ending, because)
+        return tuple(row.id for row in ending)
 
     async def list(self, by: Principal, user: UserRowId) -> tuple[Session, ...]:
         """See `ISessionStore.list`."""

@@ -32,10 +32,7 @@ def end_session(rows: Rows, session: Row, because: Because) -> SessionId:
     return row_id
 
 
-def end_sessions_of(rows: Rows, user: UserRowId, because: Because, keep: SessionId | None = None) -> int:
-    """End a user's sessions but the one to keep; give how many ended."""
+def end_sessions_of(rows: Rows, user: UserRowId, because: Because, keep: SessionId | None = None) -> tuple[SessionId, ...]:
+    """End a user's sessions but the one to keep; give those that ended, the newest first."""
     mine = "SELECT digest, id, user_id FROM sessions WHERE user_id = ? AND id <> ? ORDER BY created_at DESC, id DESC"
-    ending = rows.execute(mine, (user, keep or ""))
-    for session in ending:
-        end_session(rows, session, because)
-    return len(ending)
+    return tuple(end_session(rows, session, because) for session in rows.execute(mine, (user, keep or "")))

@@ -83,10 +83,10 @@ class SQLSessionStore:
 
         return await self._database.run(by, work)
 
-    async def end_all(self, by: Principal, user: UserRowId, because: Because, keep: SessionId | None = None) -> int:
+    async def end_all(self, by: Principal, user: UserRowId, because: Because, keep: SessionId | None = None) -> tuple[SessionId, ...]:
         """See `ISessionStore.end_all`."""
         allowed = may(by, SESSIONS, Verb.DELETE, user)
-        return await self._database.run(by, lambda rows: end_sessions_of(rows, user, because, keep) if allowed else 0)
+        return await self._database.run(by, lambda rows: end_sessions_of(rows, user, because, keep) if allowed else ())
 
     async def list(self, by: Principal, user: UserRowId) -> tuple[Session, ...]:
         """See `ISessionStore.list`."""

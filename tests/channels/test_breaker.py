@@ -30,6 +30,13 @@ class BreakerTests(SynchronousTestCase):
         self.breaker.check(ONE, Secret(b"right password"))
         self.breaker.check(ONE, Secret(b"wrong password"))
 
+    def test_told(self) -> None:
+        """Where a sandbox was told its credential since, the same one is tried at once."""
+        self.breaker.forget(OTHER)
+        self.assertRaises(CredentialRefused, self.breaker.check, ONE, Secret(b"wrong password"))
+        self.breaker.forget(ONE)
+        self.breaker.check(ONE, Secret(b"wrong password"))
+
     def test_again(self) -> None:
         """After a while the same one is tried once; refused again, it is held back again."""
         self.clock.advance(AGAIN_S)

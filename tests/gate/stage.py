@@ -56,7 +56,9 @@ class Stage:
 
     def __attrs_post_init__(self) -> None:
         stores = self.stores
-        self.sessions = Sessions(stores.sessions, stores.users, self.audit, self.config, lambda: self.time, self.clock.seconds)
+        self.sessions = Sessions(
+            stores.sessions, stores.users, stores.sandboxes, self.audit, self.config, lambda: self.time, self.clock.seconds
+        )
         self.handoffs = Handoffs(stores.handoffs, stores.sessions, self.audit, self.config, self._may_use, lambda: self.time)
         self.upkeep = Upkeep(stores.revocations, self.sessions, stores.handoffs, stores.tickets, stores.sandboxes, self.clock)
 

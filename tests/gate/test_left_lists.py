@@ -2,23 +2,29 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 from twisted.internet.defer import Deferred
+from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
 from coral_gate.audit.sinks import MemorySink, RefusingSink
 from coral_gate.config import parse
+from coral_gate.config.sections.limits import LimitsConfig
 from coral_gate.config.sections.sessions import SessionsConfig
 from coral_gate.errors import AuditUnavailable
 from coral_gate.gate import left_lists
 from coral_gate.gate.left_lists import REASON, LeftLists
 from coral_gate.gate.sessions import Sessions
+from coral_gate.gate.streams import Streams
 from coral_gate.identity.configured import still_admitted
 from coral_gate.interfaces import IAuditSink
-from coral_gate.model import Role, UserId
+from coral_gate.model import ChannelKind, CloseCode, Role, UserId
 from coral_gate.records import AsGate, Capacity, User, UserRowId
 from coral_gate.stores.providers import memory_stores
+from coral_gate.visitor import Visitor
 from tests.operations.test_reload import BASE, SIGN_IN
-from tests.stores.contract import NOW, a_session
+from tests.stores.contract import NOW, a_session, box_id
 
 ISSUER = "https://issuer.example"
 LISTS = 'allow_hd = ["good.example"]\nallow_email = ["Ann@mail.example"]\nallow_subject = ["carl"]\nadministrators = ["root"]\n'
@@ -59,7 +65,10 @@ class LeftListsTests(SynchronousTestCase):
     def left(self, more: str, audit: IAuditSink | None = None) -> LeftLists:
         """With these lines about signing in."""
         self.audit = MemorySink()
-        sessions = Sessions(self.stores.sessions, self.stores.users, audit or self.audit, SessionsConfig(), NOW.timestamp, lambda: 0.0)
+        sessions = Sessions(
+            self.stores.sessions, self.stores.users, self.stores.sandboxes, audit or self.audit, SessionsConfig(),
+            NOW.timestamp, lambda: 0.0,
+        )  # fmt: skip
         admitted = still_admitted(parse(BASE + more, "/nowhere/gate.toml"))
         return LeftLists(self.stores.users, sessions, admitted, lambda user, why: self.cuts.append((user, why)))
 
@@ -81,6 +90,20 @@ class LeftListsTests(SynchronousTestCase):
         )
         self.assertEqual(self.do(self.left(SIGN_IN + LISTS).end()), 0)
 
+    def test_streams_at_once(self) -> None:
+        """Their streams are cut at once with this reason, also of a session that nothing else remembers; everybody else's go on."""
+        left = self.left(SIGN_IN + LISTS)
+        streams = Streams(left._sessions, self.audit, LimitsConfig(), Clock())
+        left._sessions.watcher = streams
+        left._cut = lambda user, why: streams.cut_user(user, CloseCode.FORBIDDEN, why)
+        heard: list[tuple[str, int, str]] = []
+        for sub in ("ann", "dan", "eve"):
+            visitor = Visitor(a_session(self.users[sub], sub), self.users[sub])
+            heard_of = partial(lambda sub, code, why: heard.append((sub, int(code), why)), sub)
+            self.do(streams.open(visitor, box_id("b"), ChannelKind.CONTROL, "192.0.2.1", heard_of))
+        self.do(left.end())
+        self.assertEqual({sub: (code, why) for sub, code, why in reversed(heard)}, {"dan": (4403, REASON), "eve": (4403, REASON)})
+
     def test_no_issuer(self) -> None:
         """Where nobody can sign in, who came in by a list is out."""
         self.do(self.left("").end())
@@ -88,7 +111,9 @@ class LeftListsTests(SynchronousTestCase):
 
     def test_asked_each_time(self) -> None:
         """Whoever may not be in any more is nobody, even where their session could not be ended yet."""
-        sessions = Sessions(self.stores.sessions, self.stores.users, MemorySink(), SessionsConfig(), NOW.timestamp, lambda: 0.0)
+        sessions = Sessions(
+            self.stores.sessions, self.stores.users, self.stores.sandboxes, MemorySink(), SessionsConfig(), NOW.timestamp, lambda: 0.0
+        )
         self.assertIsNotNone(self.do(sessions.find(b"ann")))
         sessions.forget_all()
         sessions.admitted = lambda user: user.who.sub != "ann"

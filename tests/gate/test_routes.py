@@ -7,16 +7,19 @@ from collections.abc import Coroutine
 
 from hypothesis import given
 from hypothesis import strategies as st
+from twisted.internet.defer import Deferred
 from twisted.trial.unittest import SynchronousTestCase
 
 from coral_gate.gate.judge import Judge
 from coral_gate.gate.origins import Origins, Place, Side, same_origin
 from coral_gate.gate.policy import Refusal, decide
 from coral_gate.gate.routes import ANY, READS, ROUTES, Guard, Route, RouteTable, is_reserved
+from coral_gate.gate.sessions import UNKNOWN
 from coral_gate.gate.tombstones import Tombstones
 from coral_gate.http1.head import HeadLimits, read_request
 from coral_gate.model import Allowed, Asker, ChannelKind, SandboxId
 from coral_gate.records import AsGate, Because, Capacity, Sandbox
+from coral_gate.visitor import Guest
 from tests.gate.stage import START, Stage, memory_sessions, no_tombstones, now
 
 ORIGINS = Origins("gate.localhost:8443", "sbx.localhost:8443")
@@ -180,6 +183,89 @@ class DecisionTests(SynchronousTestCase):
         for first, field in ((b"GET /", b"Accept: text/html"), (b"POST /", b"Origin: null"), (b"GET /sw.js", b"Service-Worker: script")):
             self.assertIs(self.judge(first, field, host=host), Refusal.GONE)
         self.assertIs(self.judge(b"GET /", host=b"c" * 26 + AUTHORITY[26:]), Refusal.SIGN_IN)
+
+    def test_locked(self) -> None:
+        """
+        Every request of a guest to a locked sandbox is refused, from memory as from the store, in words that say nothing of why;
+        to anybody else it is as it always was, and afterwards to the guest too.
+        """
+        stage, why = Stage(), "Under investigation"
+        owner = stage.person()
+        row = Sandbox(SandboxId("b" * 26), owner.id, "Mine", "static", "ready", START)
+        now(stage.stores.sandboxes.put(AsGate(Capacity.SANDBOXES), row))
+        host = b"b" * 26 + AUTHORITY[26:]
+        cookie = b"Cookie: __Host-coral-sandbox=" + stage.enter(stage.sign_in(owner)[1], row.id)
+        judge = Judge(ORIGINS, RouteTable(), stage.sessions, self.tombstones, frozenset(ChannelKind), frozenset(), lambda sandbox: True)
+
+        def ask(first: bytes, *fields: bytes) -> object:
+            head = read_request(b"\r\n".join([first + b" HTTP/1.1", b"Host: " + host, *fields]), HeadLimits())
+            decision = judge.judge(head, None, Asker(1, "192.0.2.1"))
+            return now(decision) if isinstance(decision, Coroutine) else decision
+
+        own = b"Origin: https://" + host
+        requests: list[tuple[bytes, ...]] = [
+            (b"GET /", b"Accept: text/html"), (b"GET /assets/x.js",), (b"POST /x", own), (b"POST /.gate/ticket", own),
+            (b"GET /", own, b"Upgrade: websocket"), (b"DELETE /", b"Origin: null"),
+        ]  # fmt: skip
+        now(stage.upkeep.follow())
+        before = [type(ask(*request, cookie)) for request in requests]
+        self.assertIn(Allowed, before)
+        for _ in range(2):
+            now(stage.stores.sandboxes.lock(AsGate(Capacity.OPERATOR), row.id, why, Because("operator", START)))
+            now(stage.upkeep.follow())
+            for request in requests * 2:
+                self.assertIs(ask(*request, cookie), Refusal.LOCKED, request)
+            self.assertIs(ask(b"GET /"), Refusal.SIGN_IN)
+            now(stage.stores.sandboxes.lock(AsGate(Capacity.OPERATOR), row.id, None, Because("operator", START)))
+            now(stage.upkeep.follow())
+            self.assertEqual([type(ask(*request, cookie)) for request in requests], before)
+        self.assertEqual((Refusal.LOCKED.status, Refusal.LOCKED.word), (403, "sandbox-locked"))
+        self.assertNotIn(why, Refusal.LOCKED.sentence)
+
+    def test_locked_while_asked(self) -> None:
+        """A lock that comes while the store is being asked is seen: no answer from before it is kept."""
+        stage = Stage()
+        owner = stage.person()
+        row = Sandbox(SANDBOX, owner.id, "Mine", "static", "ready", START)
+        now(stage.stores.sandboxes.put(AsGate(Capacity.SANDBOXES), row))
+        token = stage.enter(stage.sign_in(owner)[1])
+        now(stage.upkeep.follow())
+        store, waiting = stage.sessions.sandboxes, [Deferred[None](), Deferred[None]()]
+
+        class Slow:
+            held = list(waiting)
+
+            async def find(self, *asked: object) -> object:
+                found = await store.find(*asked)  # type: ignore[arg-type]  # what was asked
+                await self.held.pop(0)
+                return found
+
+        stage.sessions.sandboxes = Slow()  # type: ignore[assignment]  # no more is asked of it here
+        asking = Deferred.fromCoroutine(stage.sessions.find_guest(token))
+        now(store.lock(AsGate(Capacity.OPERATOR), SANDBOX, "Too loud.", Because("operator", START)))
+        now(stage.upkeep.follow())
+        waiting[0].callback(None)
+        self.assertIs(stage.sessions.cached_guest(token), UNKNOWN, "while it is asked again")
+        waiting[1].callback(None)
+        found = self.successResultOf(asking)
+        cached = stage.sessions.cached_guest(token)
+        for guest in (found, cached):
+            assert isinstance(guest, Guest)
+            self.assertIsNotNone(guest.closing)
+
+    def test_gone_to_a_guest(self) -> None:
+        """A guest of a sandbox that is destroyed reads that it is gone."""
+        stage = Stage()
+        owner = stage.person()
+        row = Sandbox(SANDBOX, owner.id, "Mine", "static", "ready", START)
+        now(stage.stores.sandboxes.put(AsGate(Capacity.SANDBOXES), row))
+        token = stage.enter(stage.sign_in(owner)[1])
+        now(stage.stores.sandboxes.tombstone(AsGate(Capacity.SANDBOXES), SANDBOX, Because("over", START)))
+        judge = Judge(ORIGINS, RouteTable(), stage.sessions, self.tombstones, frozenset(ChannelKind), frozenset())
+        block = b"\r\n".join([b"GET / HTTP/1.1", b"Host: " + AUTHORITY, b"Cookie: __Host-coral-sandbox=" + token])
+        decision = judge.judge(read_request(block, HeadLimits()), None, Asker(1, "192.0.2.1"))
+        assert isinstance(decision, Coroutine)
+        self.assertIs(now(decision), Refusal.GONE)
 
     def test_allowed(self) -> None:
         """An allowed request knows its route, channel, sandbox and the authority in our own writing."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from attrs import evolve
 from twisted.internet.defer import Deferred
 from twisted.trial.unittest import SynchronousTestCase
 
@@ -11,7 +12,7 @@ from coral_gate.config.sections.limits import LimitsConfig
 from coral_gate.errors import AuditUnavailable, NotPermitted, TooMany, Unavailable
 from coral_gate.gate.streams import DOUBT_S, SWEEP_S, Streams, sentence
 from coral_gate.gate.upkeep import LEASE_S
-from coral_gate.model import ChannelKind, CloseCode, Role, SandboxId
+from coral_gate.model import ChannelKind, CloseCode, Role, SandboxId, SealedCredential, ServiceName
 from coral_gate.records import AsGate, Because, Capacity, Sandbox
 from coral_gate.visitor import OpenStream, Visitor
 from tests.gate.stage import OTHER, SANDBOX, START, Stage, now
@@ -137,6 +138,125 @@ class StreamTests(SynchronousTestCase):
         self.pass_time(DOUBT_S * 2)
         self.assertEqual((self.cuts, self.streams.list()), ([], (stream,)))
         self.assertFalse(stream.visitor.over, "it hangs on the fresh answer")
+
+    def box(self) -> None:
+        """A sandbox of Alice's with a row."""
+        row = Sandbox(SANDBOX, self.alice.id, "Mine", "static", "ready", START)
+        now(self.stage.stores.sandboxes.put(AsGate(Capacity.SANDBOXES), row))
+
+    def lock(self, why: str | None) -> None:
+        """Another process locks it, or gives it back."""
+        now(self.stage.stores.sandboxes.lock(OPERATOR, SANDBOX, why, Because("operator", START)))
+
+    def test_locked(self) -> None:
+        """A lock cuts a sandbox's streams, with the administrator's words, and none of another's; its end cuts nothing."""
+        self.box()
+        now(self.stage.upkeep.follow())
+        dropped: list[str] = []
+        self.stage.upkeep.drop_credential = dropped.append
+        self.open(self.first, name="locked")
+        kept = self.open(self.first, OTHER)
+        self.lock("Under investigation; call 4711.")
+        self.assertEqual(self.cuts, [])
+        now(self.stage.upkeep.follow())
+        self.assertEqual(self.cuts, [("locked", 4403, "Under investigation; call 4711.")])
+        self.assertEqual((self.streams.list(), dropped), ((kept,), [SANDBOX]))
+        self.assertRaises(NotPermitted, self.open, self.first)
+        self.assertEqual([event.reason for event in self.events(StreamRefused) if isinstance(event, StreamRefused)], ["locked"])
+        self.lock(None)
+        again = self.open(self.first)
+        now(self.stage.upkeep.follow())
+        self.assertEqual((len(self.cuts), self.streams.list()), (1, (kept, again)))
+
+    def test_locked_while_opening(self) -> None:
+        """Between the gate's yes and the entry into the registry a lock is seen, though nobody has heard of it yet."""
+        self.box()
+        self.lock("Too loud.")
+        self.assertRaises(NotPermitted, self.open, self.first)
+        now(self.stage.stores.sandboxes.tombstone(AsGate(Capacity.SANDBOXES), SANDBOX, Because("destroyed", START)))
+        self.assertRaises(NotPermitted, self.open, self.first)
+        self.assertEqual(self.streams.list(), ())
+        reasons = [event.reason for event in self.events(StreamRefused) if isinstance(event, StreamRefused)]
+        self.assertEqual((reasons, self.events(StreamOpened)), (["locked", "sandbox-gone"], []))
+
+    def test_lock_unheard(self) -> None:
+        """Where revocations may have been missed, a stream to a locked sandbox is found all the same."""
+        self.box()
+        self.open(self.first, name="locked")
+        kept = self.open(self.second, OTHER)
+        self.lock("Too loud.")
+        self.stage.sessions.forget_all()
+        self.assertEqual((self.cuts, self.streams.list()), ([("locked", 4403, "Too loud.")], (kept,)))
+
+    def test_lock_unanswered(self) -> None:
+        """Where the store cannot say whether a sandbox is locked, nothing is opened to it, and nothing is left that counts."""
+        self.stage.sessions.sandboxes = _Silent()  # type: ignore[assignment]  # a store that fails
+        self.assertRaises(Unavailable, self.open, self.first)
+        self.assertEqual(self.streams.list(), ())
+
+    def test_credential_changed(self) -> None:
+        """Another credential cuts a sandbox's streams, once, so that they come back with it; the old one is dropped before."""
+        owner, vault = self.alice.who, self.stage.stores.credentials
+        row = SealedCredential(SANDBOX, ServiceName.APP, owner, 1, b"sealed", START)
+        now(vault.put(row, None))
+        now(self.stage.upkeep.follow())
+        order: list[object] = []
+        self.stage.upkeep.drop_credential = lambda sandbox: order.append((sandbox, len(self.cuts)))
+        self.open(self.first, name="mine")
+        kept = self.open(self.first, OTHER)
+        now(vault.put(evolve(row, version=2), 1))
+        now(self.stage.upkeep.follow())
+        self.assertEqual(self.cuts, [("mine", 4409, "The sandbox's credential was changed; your page connects again by itself.")])
+        again = self.open(self.first)
+        now(self.stage.upkeep.follow())
+        self.assertEqual((order, self.streams.list()), ([(SANDBOX, 0)], (kept, again)))
+
+    def test_gap_drops_credentials(self) -> None:
+        """Where revocations may have been missed, no credential that is kept is used either."""
+        dropped: list[int] = []
+        self.stage.upkeep.drop_credentials = lambda: dropped.append(1)
+        now(self.stage.upkeep.follow())
+        self.stage.sessions.trusted = True
+        self.stage.upkeep._seq = 7
+        now(self.stage.upkeep.follow())
+        self.assertEqual(dropped, [1, 1])
+
+    def test_followed_twice_at_once(self) -> None:
+        """The log may be followed by an operator's command while it is followed anyway: nothing is cut a second time."""
+        self.box()
+        now(self.stage.upkeep.follow())
+        self.open(self.first, name="mine")
+        log, waiting = self.stage.upkeep.revocations, [Deferred[None](), Deferred[None]()]
+
+        class Slow:
+            held = list(waiting)
+
+            async def last(self) -> int:
+                return await log.last()
+
+            async def since(self, seq: int) -> object:
+                found = await log.since(seq)
+                await self.held.pop(0)
+                return found
+
+        self.stage.upkeep.revocations = Slow()  # type: ignore[assignment]  # no more is asked of it here
+        self.lock("Too loud.")
+        both = [Deferred.fromCoroutine(self.stage.upkeep.follow()) for _ in waiting]
+        waiting[0].callback(None)
+        self.lock(None)
+        again = self.open(self.first, name="again")
+        waiting[1].callback(None)
+        for one in both:
+            self.successResultOf(one)
+        self.assertEqual(([cut[0] for cut in self.cuts], self.streams.list()), (["mine"], (again,)))
+
+    def test_ended_unremembered(self) -> None:
+        """Sessions whose streams are open are cut at once with all others, though nothing else remembers them."""
+        self.open(self.second, name="second")
+        self.stage.sessions._visitors.clear()
+        self.stage.sessions._guests.clear()
+        now(self.stage.sessions.end_others(self.first, ADDRESS))
+        self.assertEqual(self.cuts, [("second", 4401, "You ended this session.")])
 
     def test_sandbox_gone(self) -> None:
         """A destroyed sandbox's streams are cut with a code of their own."""
@@ -287,7 +407,7 @@ class StreamTests(SynchronousTestCase):
 class _Silent:
     """A store that cannot say."""
 
-    async def find(self, digest: bytes) -> None:
+    async def find(self, *asked: object) -> None:
         """Nobody knows."""
         raise Unavailable
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from datetime import UTC, datetime, timedelta
 
 from attrs import evolve
@@ -123,6 +124,17 @@ class SandboxTests(SynchronousTestCase):
         self.assertEqual([node.text for node in links], ["Open", "Open"])
         unseen = [node.text for node in self.home("First", "Second").all("span") if node.attributes.get("class") == "unseen"]
         self.assertEqual(unseen, [" First", " Second"])
+
+    def test_locked(self) -> None:
+        """The card of a locked sandbox says so, with the administrator's words, as text; on the page and in what its script asks for."""
+        portal = Portal()
+        portal.desk.cards = [SandboxCard(SANDBOX, "Mine", URL, locked="Too <b>loud</b>.")]
+        page = Document.of(portal.ask("/", who=visitor()).body)
+        [state] = [node for node in page.all("p") if node.attributes.get("class") == "state"]
+        [word] = [node for node in page.all("span") if node.attributes.get("class") == "word"]
+        self.assertEqual((state.attributes["data-state"], word.text), ("locked", "Locked: Too <b>loud</b>."))
+        [told] = json.loads(portal.ask("/live", who=visitor()).body)["sandboxes"]
+        self.assertEqual((told["state"], told["told"]), ("locked", "Locked: Too <b>loud</b>."))
 
     def test_badge(self) -> None:
         """The first letter stands before a name, for who sees it alone; a name in any writing, or none, has a row all the same."""
