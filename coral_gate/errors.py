@@ -170,6 +170,12 @@ class Unavailable(GateFault):
     sentence = "The gate cannot serve this right now; try again shortly."
 
 
+class SandboxStarting(Unavailable):
+    """A sandbox is coming up and will answer in a while; the browser asks again by itself (RFC 9110 §10.2.3)."""
+
+    sentence = "The sandbox is starting; this page tries again by itself in a moment."
+
+
 class AuditUnavailable(Unavailable):
     """
     An event could not be recorded in time: do not do what it records. It may turn up in the log all the same.

@@ -406,6 +406,8 @@ class FrontConnection(HeldConnection):
             return (("Allow", ", ".join(sorted(method.decode("ascii") for method in self._door.judge.methods(head)))),)
         if status == 426:
             return (("Upgrade", "websocket"), ("Sec-WebSocket-Version", "13"))  # RFC 6455 §4.4
+        if status == 503 and head is not None and head.method == b"GET":
+            return (("Retry-After", "3"), ("Refresh", "3"))  # a page that a person waits for tries again by itself
         return (("Retry-After", "1"),) if status in (429, 503) else ()
 
     def _request_id(self) -> str:

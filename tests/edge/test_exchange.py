@@ -344,6 +344,7 @@ class EndTests(SynchronousTestCase):
         self.assertEqual(len(self.bench.link.wires), 2)
         refused = browsers[3][1].take()
         self.assertTrue(refused.startswith(b"HTTP/1.1 503 ") and b"\r\nRetry-After: " in refused)
+        self.assertIn(b"\r\nRefresh: 3\r\n", refused, "a page that a person waits for tries again by itself")
         self.bench.sandbox(0)[0].dataReceived(OK)
         self.assertIn(b"hi", browsers[0][1].take())
         self.bench.sandbox(2)[0].dataReceived(OK)

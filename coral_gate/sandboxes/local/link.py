@@ -5,11 +5,13 @@ from __future__ import annotations
 from ipaddress import ip_network
 
 from attrs import frozen
+from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IProtocol, IProtocolFactory
 from zope.interface import implementer
 
-from coral_gate.errors import DriverFault, UpstreamUnreachable
+from coral_gate.errors import DriverFault, SandboxStarting, UpstreamUnreachable
 from coral_gate.interfaces import ILink
+from coral_gate.model import SandboxState
 from coral_gate.sandboxes.addresses import AddressPolicy, Endpoint
 from coral_gate.sandboxes.attempt import ILinkReactor
 from coral_gate.sandboxes.links import TCPLink
@@ -27,7 +29,7 @@ def loopback_link(reactor: ILinkReactor, port: int, own: frozenset[Endpoint]) ->
 @implementer(ILink)
 @frozen(eq=False)
 class LocalLink:
-    """Reaches a sandbox; one that does not run is started, and goes on starting when the caller no longer waits."""
+    """Reaches a sandbox; one that does not run is started, and whoever asked is told so at once: it takes longer than a browser waits."""
 
     _reactor: ILinkReactor
     _life: Life
@@ -36,9 +38,14 @@ class LocalLink:
     plaintext = False
 
     async def connect(self, factory: IProtocolFactory) -> IProtocol:
-        """See `ILink`."""
-        try:
-            await self._life.start()
-        except DriverFault as fault:
-            raise UpstreamUnreachable from fault
+        """
+        See `ILink`.
+
+        :raises SandboxStarting: it did not run; it is being started.
+        """
+        state = self._life.condition.state
+        if state is not SandboxState.RUNNING:
+            starting = Deferred.fromCoroutine(self._life.start())
+            starting.addErrback(lambda failure: failure.trap(DriverFault) and None)  # its condition says so
+            raise UpstreamUnreachable if state is SandboxState.FAILED else SandboxStarting
         return await loopback_link(self._reactor, self._life.port, self._own).connect(factory)
