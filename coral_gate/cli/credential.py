@@ -184,7 +184,7 @@ def _tell_the_daemon(args: Namespace) -> str:
     try:
         heard = ask_if_running(load(args.config), "credential.changed", {"sandbox": args.sandbox})
     except (NotDone, ConfigError, OSError):
-        return "the daemon could not be told, and uses it within a minute"
+        return "the daemon could not be told; if it runs, it uses it within a second"
     return "no daemon runs" if heard is None else "the daemon uses it from now on"
 
 

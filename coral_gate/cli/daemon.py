@@ -78,6 +78,14 @@ def ask_if_running(config: Config, do: str, given: Mapping[str, object], *, wait
         return None
 
 
+def follow_if_running(config: Config) -> bool:
+    """Have a running daemon look at once at what was revoked, as it does each second by itself; False where it has not."""
+    try:
+        return ask_if_running(config, "daemon.follow", {}, wait_s=5.0) is not None
+    except NotDone:
+        return False
+
+
 def _answer(connection: socket.socket, show: Show) -> Mapping[str, object]:
     with connection.makefile("rb") as lines:
         while True:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 from coral_gate.cli.arguments import config_argument, json_argument
 from coral_gate.cli.exits import Exit
@@ -20,12 +20,15 @@ if TYPE_CHECKING:
     from coral_gate.interfaces import ISandboxStore, IUserStore
     from coral_gate.records import Sandbox, User
 
-SUMMARY = "Make sandboxes, start, stop and destroy them, and list those there are"
+SUMMARY = "Make sandboxes, start, stop, lock and destroy them, and list those there are"
 EXAMPLE = """\
 coral-gate sandbox create --owner https://accounts.google.com 1234567890 --name "Ann's" --driver local
 coral-gate sandbox list
 coral-gate sandbox start ID
+coral-gate sandbox lock ID --why "Under investigation; call 4711."
 coral-gate sandbox destroy ID --yes --json"""
+
+Facts: TypeAlias = dict[str, str | None]
 
 _HEADS = ("ID", "NAME", "OWNER", "DRIVER", "STATE", "SINCE")
 _HELP: Mapping[str, str] = {
@@ -34,6 +37,8 @@ _HELP: Mapping[str, str] = {
     "create": "make one for somebody; it is not started",
     "start": "start one; returns when its app answers",
     "stop": "stop one",
+    "lock": "let nobody use one until it is given back; whoever uses it now is cut off. Needs no running daemon",
+    "unlock": "give a locked one back",
     "destroy": "destroy one for ever, with all that is in it",
 }
 
@@ -51,6 +56,7 @@ def arguments(parser: ArgumentParser) -> None:
     create.add_argument("--owner", nargs=2, metavar=("ISS", "SUB"), required=True, help="whose: issuer and subject")
     create.add_argument("--name", required=True, help="what its owner reads, 1 to 64 characters")
     create.add_argument("--driver", default="local", metavar="WORD", help="what makes it (default: %(default)s)")
+    verbs["lock"].add_argument("--why", required=True, metavar="WORDS", help="what its owner reads, 1 to 200 characters")
     verbs["destroy"].add_argument("--yes", action="store_true", help="do not ask; needed where there is no terminal to ask at")
 
 
@@ -66,9 +72,22 @@ def run(args: Namespace) -> int:
     config = load(args.config)
     if args.what in ("list", "show"):
         return _read(args, config)
+    if args.what in ("lock", "unlock"):
+        return _lock(args, config)
     if args.what == "destroy" and not args.yes and not _sure(args.id):
         return _failed("Nothing was destroyed; say --yes where nobody can be asked.", Exit.USAGE)
     return excused("sandbox", lambda: _do(args, config))
+
+
+def _lock(args: Namespace, config: Config) -> int:
+    from coral_gate.cli.locking import set_lock
+
+    try:
+        return set_lock(args, config)
+    except Unavailable as fault:
+        return _failed(fault.sentence, Exit.UNAVAILABLE)
+    except (Fault, Wrong) as why:
+        return _failed(why.sentence if isinstance(why, Fault) else str(why))
 
 
 def _do(args: Namespace, config: Config) -> int:
@@ -108,14 +127,17 @@ def _read(args: Namespace, config: Config) -> int:
     if args.json:
         print(json.dumps(facts[0] if args.what == "show" else {"sandboxes": facts}, indent=2))
         return Exit.OK
-    return _print(facts)
+    return _print(args, facts)
 
 
-def _print(facts: list[dict[str, str]]) -> int:
+def _print(args: Namespace, facts: list[Facts]) -> int:
     from coral_gate.cli.tables import lines
 
-    for line in lines(_HEADS, [[one[name] for name in ("id", "name", "subject", "driver", "state", "created_at")] for one in facts]):
+    rows = [[one[name] for name in ("id", "name", "subject", "driver", "state", "created_at", "locked")] for one in facts]
+    for line in lines(_HEADS, [[*row[:4], row[4] if row[6] is None else f"{row[4]}, locked", row[5]] for row in rows]):
         print(line)
+    if args.what == "show" and facts[0]["locked"] is not None:
+        print(f"locked: {facts[0]['locked']}")
     return Exit.OK
 
 
@@ -125,7 +147,7 @@ def _rows(users: IUserStore, sandboxes: ISandboxStore) -> list[tuple[User, Sandb
     return [(user, row) for user in everybody(users) for row in finished(sandboxes.list(OPERATOR, user.id))]
 
 
-def _with_live(config: Config, facts: list[dict[str, str]]) -> list[dict[str, str]]:
+def _with_live(config: Config, facts: list[Facts]) -> list[Facts]:
     """What the daemon's drivers see is newer than what the rows say; without a daemon the rows must do."""
     from coral_gate.cli.daemon import NotDone, ask_if_running
 
@@ -140,7 +162,7 @@ def _with_live(config: Config, facts: list[dict[str, str]]) -> list[dict[str, st
     return facts
 
 
-def _facts(user: User, row: Sandbox) -> dict[str, str]:
+def _facts(user: User, row: Sandbox) -> Facts:
     return {
         "id": row.id,
         "name": row.name,
@@ -149,6 +171,7 @@ def _facts(user: User, row: Sandbox) -> dict[str, str]:
         "driver": row.driver,
         "state": row.state,
         "created_at": row.created_at.isoformat(timespec="seconds"),
+        "locked": row.locked,
     }
 
 

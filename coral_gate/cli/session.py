@@ -90,6 +90,8 @@ def _list(args: Namespace, beside: StoresBeside) -> int:
 
 
 def _end(args: Namespace, beside: StoresBeside, config: Config) -> int:
+    from coral_gate.cli.daemon import follow_if_running
+
     try:
         because = Because(args.reason, beside.now)
     except ValueError:
@@ -99,7 +101,7 @@ def _end(args: Namespace, beside: StoresBeside, config: Config) -> int:
     if args.id is not None and not ending:
         raise Wrong("There is no such session; 'coral-gate session list' shows those that live.")
     ended = [one.id for user, one in ending if _ended(beside, user, one, because)]
-    told = _tell(config) if ended else True
+    told = follow_if_running(config) if ended else True
     if args.json:
         print(json.dumps({"ended": ended, "daemon_told": told}, indent=2))
     else:
@@ -114,16 +116,6 @@ def _ended(beside: StoresBeside, user: User, session: Session, because: Because)
 
     finished(beside.audit.record(SessionEnded(who=user.who, session=session.id, reason="operator")))
     return finished(beside.stores.sessions.end_by_id(OPERATOR, session.id, because))
-
-
-def _tell(config: Config) -> bool:
-    """A running daemon looks at once at what was revoked; else it does within a second."""
-    from coral_gate.cli.daemon import NotDone, ask_if_running
-
-    try:
-        return ask_if_running(config, "daemon.follow", {}, wait_s=5.0) is not None
-    except NotDone:
-        return False
 
 
 def _facts(user: User, session: Session) -> dict[str, str]:

@@ -7,6 +7,7 @@ import socket
 import threading
 from pathlib import Path
 
+from attrs import evolve
 from twisted.trial.unittest import SynchronousTestCase
 
 from coral_gate.cli.exits import Exit
@@ -17,11 +18,11 @@ from coral_gate.config import load
 from coral_gate.model import Role, UserId
 from coral_gate.operations.operator_lines import Answer, Done, Failed, Progress, answer_line
 from coral_gate.operations.operator_socket import bound
-from coral_gate.records import AsGate, Capacity, Sandbox
+from coral_gate.records import AsGate, Because, Capacity, Sandbox
 from coral_gate.stores.providers import database_stores
 from coral_gate.stores.sqlite import open_for_daemon
 from coral_gate.stores.threads import at_once
-from tests.cli.gatehouse import Gatehouse
+from tests.cli.gatehouse import BOX, Gatehouse
 from tests.cli.test_main import command
 from tests.stores.contract import NOW, a_session, box_id
 
@@ -163,6 +164,71 @@ class SandboxTests(RunningCase):
         self.assertEqual(code, Exit.OK)
         self.assertIn("running", out)
         self.assertIn("no such sandbox", self.verb("sandbox", "show", "d" * 26)[2])
+
+
+class LockTests(RunningCase):
+    """`sandbox lock` and `unlock`."""
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.row = Sandbox(box_id("c"), self.ann.id, "Ann's", "memory", "stopped", NOW)
+        finished(self.stores.sandboxes.put(AsGate(Capacity.SANDBOXES), self.row))
+
+    def locked(self) -> str | None:
+        """Why it is, by its row."""
+        row = finished(self.stores.sandboxes.find(AsGate(Capacity.OPERATOR), self.row.id))
+        assert row is not None
+        return row.locked
+
+    def recorded(self) -> list[tuple[object, ...]]:
+        """What the commands have recorded."""
+        lines = [json.loads(line)["event"] for file in sorted((self.state / FOLDER_NAME).glob("*.jsonl")) for line in file.open()]
+        return [(line["change"], line["sandbox"], line.get("why", "")) for line in lines if line["type"] == "lock.changed"]
+
+    def test_without_daemon(self) -> None:
+        """A sandbox is locked and given back without a daemon, each recorded once; the list and `show` say so."""
+        for _ in range(2):
+            self.assertEqual(self.verb("sandbox", "lock", self.row.id, "--why", "Too loud.")[0], Exit.OK)
+        self.assertEqual(self.locked(), "Too loud.")
+        self.assertIn("stopped, locked", self.verb("sandbox", "list")[1])
+        self.assertIn("locked: Too loud.\n", self.verb("sandbox", "show", self.row.id)[1])
+        self.assertEqual(json.loads(self.verb("sandbox", "show", self.row.id, "--json")[1])["locked"], "Too loud.")
+        code, out, _ = self.verb("sandbox", "unlock", self.row.id, "--json")
+        told = {"id": self.row.id, "locked": None, "changed": True, "daemon_told": False}
+        self.assertEqual((code, json.loads(out), self.locked()), (Exit.OK, told, None))
+        self.assertIn("not locked; as it was", self.verb("sandbox", "unlock", self.row.id)[1])
+        self.assertEqual(self.recorded(), [("set", self.row.id, "Too loud."), ("lifted", self.row.id, "")])
+
+    def test_with_daemon(self) -> None:
+        """A running daemon is told to look at once."""
+        self.daemon(Done({}))
+        code, out, _ = self.verb("sandbox", "lock", self.row.id, "--why", "Too loud.")
+        self.assertEqual((code, out), (Exit.OK, f"{self.row.id}  locked; the daemon knows\n"))
+        self.assertEqual(self.asked, [{"do": "daemon.follow", "with": {}}])
+
+    def test_refused(self) -> None:
+        """What cannot be locked is said to be so, and nothing is recorded or done."""
+        finished(self.stores.sandboxes.put(AsGate(Capacity.SANDBOXES), evolve(self.row, id=box_id("d"))))
+        finished(self.stores.sandboxes.tombstone(AsGate(Capacity.SANDBOXES), box_id("d"), Because("over", NOW)))
+        for box, why, said in (
+            (BOX, "x", "named in the configuration and has no row to lock"),
+            (box_id("d"), "x", "There is no such sandbox"),
+            (box_id("e"), "x", "There is no such sandbox"),
+            (self.row.id, "", "1 to 200 printable characters"),
+            (self.row.id, "x" * 201, "1 to 200 printable characters"),
+            (self.row.id, "a\nb", "1 to 200 printable characters"),
+        ):
+            code, out, err = self.verb("sandbox", "lock", box, "--why", why)
+            self.assertEqual((code, out), (Exit.FAILED, ""), (box, why))
+            self.assertIn(said, err)
+        self.assertEqual(self.verb("sandbox", "lock", self.row.id)[0], Exit.USAGE)
+        self.assertEqual((self.recorded(), self.locked(), self.asked), ([], None, []))
+
+    def test_unrecorded(self) -> None:
+        """What cannot be recorded is not done."""
+        (self.state / FOLDER_NAME).write_text("no folder")
+        self.assertNotEqual(self.verb("sandbox", "lock", self.row.id, "--why", "Too loud.")[0], Exit.OK)
+        self.assertIsNone(self.locked())
 
 
 class TableTests(SynchronousTestCase):
