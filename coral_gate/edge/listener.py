@@ -22,7 +22,7 @@ from coral_gate.edge.door import Door
 from coral_gate.edge.exchange import Exchange
 from coral_gate.edge.limits import address_text
 from coral_gate.edge.upgrade import Upgrade
-from coral_gate.errors import Fault, TooSlow, Unavailable, UpstreamTooSlow
+from coral_gate.errors import Fault, SandboxStarting, TooSlow, Unavailable, UpstreamTooSlow
 from coral_gate.gate.judge import Decision, Later
 from coral_gate.gate.policy import Redirect, Refusal
 from coral_gate.http1.body import Piece
@@ -31,6 +31,8 @@ from coral_gate.http1.rules import RefusedRequest
 from coral_gate.model import Allowed, Asker
 
 _serials = itertools.count(1)
+_AGAIN = (("Retry-After", "3"), ("Refresh", "3"))
+"""A page that a person waits for tries again by itself."""
 
 
 def _drop(data: bytes) -> None:
@@ -287,7 +289,9 @@ class FrontConnection(HeldConnection):
         status, sentence = (
             (fault.rule.value.status, fault.rule.value.text) if isinstance(fault, RefusedRequest) else (fault.status, fault.sentence)
         )
-        self._answer(status, sentence, head, keep)
+        # Only a start ends by itself: a page that tried again for any other reason would keep the session for as long as that lasts.
+        again = isinstance(fault, SandboxStarting) and head.method == b"GET"
+        self._answer(status, sentence, head, keep, _AGAIN if again else None)
         self.exchange_over(keep)
 
     def cut(self, fault: Fault) -> None:
@@ -387,10 +391,12 @@ class FrontConnection(HeldConnection):
         if rest:
             self.stash(rest)
 
-    def _answer(self, status: int, sentence: str, head: RequestHead | None, keep: bool) -> None:
+    def _answer(
+        self, status: int, sentence: str, head: RequestHead | None, keep: bool, more: tuple[tuple[str, str], ...] | None = None
+    ) -> None:
         octets = answer(
             status, sentence, self._request_id(), accept=head.value(b"accept") if head is not None else None, keep_alive=keep,
-            bodyless=head is not None and head.method == b"HEAD", fields=self._fields(status, head),
+            bodyless=head is not None and head.method == b"HEAD", fields=self._fields(status, head) if more is None else more,
         )  # fmt: skip
         self.transport.write(octets)
 
@@ -406,8 +412,6 @@ class FrontConnection(HeldConnection):
             return (("Allow", ", ".join(sorted(method.decode("ascii") for method in self._door.judge.methods(head)))),)
         if status == 426:
             return (("Upgrade", "websocket"), ("Sec-WebSocket-Version", "13"))  # RFC 6455 §4.4
-        if status == 503 and head is not None and head.method == b"GET":
-            return (("Retry-After", "3"), ("Refresh", "3"))  # a page that a person waits for tries again by itself
         return (("Retry-After", "1"),) if status in (429, 503) else ()
 
     def _request_id(self) -> str:
