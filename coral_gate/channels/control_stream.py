@@ -209,7 +209,7 @@ class ControlStream:
         self._let_go(close.code, close.reason)
         assert self._browser is not None
         self._browser.send(close_frame(close.code, ""))
-        self._browser.finish()
+        self._browser.finish(answered=True)
 
     # -- from the sandbox ----------------------------------------------------------------------------------------------
 

@@ -89,8 +89,12 @@ class Browser(Protocol):
     def see_off(self, abort: Callable[[], None]) -> None:
         """Call `abort` when a connection that was told to close has had its time to; also where the browser is gone."""
 
-    def finish(self) -> None:
-        """Send what is left, then close; nothing more is read."""
+    def finish(self, answered: bool = False) -> None:
+        """
+        Send what is left, then close; nothing more is read.
+
+        :param answered: the browser has said already that it is over, so that nothing more is waited for.
+        """
 
     def abort(self) -> None:
         """Close at once."""

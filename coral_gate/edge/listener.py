@@ -330,10 +330,29 @@ class FrontConnection(HeldConnection):
         """Call `abort` once another connection has had as long to close as this one would."""
         self._deadlines.watch(SeeingOff(self._deadlines, self.ticks_from_now(Wait.LINGER), abort))
 
-    def finish_stream(self) -> None:
-        """The stream is over: send what is left, then close, and drop what still comes."""
+    def finish_stream(self, answered: bool) -> None:
+        """
+        The stream is over: send what is left, then close, and drop what still comes.
+
+        :param answered: the browser has said already that it is over.
+
+        Inside TLS the browser's own word is waited for: one that finds the connection closed before it has answered the close
+        frame takes the end for a broken one (RFC 6455 §7.1.1), and half of a connection cannot be closed there.
+        """
         self.become(_drop)
-        self.close()
+        if answered or not self._tls:
+            self.close()
+        elif not self._closing:
+            self._closing = True
+            self.unhold(HOLD_ANY)
+            self.transport.unregisterProducer()  # type: ignore[attr-defined]  # every stream's transport is a consumer too
+            self._mark = 0
+            self.arm(Wait.LINGER)
+            self.become(self._answered_close)
+
+    def _answered_close(self, data: bytes) -> None:
+        self.become(_drop)
+        self.transport.loseConnection()
 
     def stalled(self) -> None:
         """The browser reads nothing."""

@@ -196,10 +196,10 @@ class Upgrade:
         """See `channels.plan.Browser`."""
         self._front.see_off(abort)
 
-    def finish(self) -> None:
+    def finish(self, answered: bool = False) -> None:
         """Send what is left, then close."""
         if not self._over:
-            self._front.finish_stream()
+            self._front.finish_stream(answered)
 
     def abort(self) -> None:
         """Close at once."""

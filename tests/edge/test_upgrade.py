@@ -11,6 +11,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from coral_gate.channels.plan import Browser, Opened
 from coral_gate.config.sections.deadlines import DeadlinesConfig
+from coral_gate.edge.listener import FrontFactory
 from coral_gate.errors import TicketRefused, UpstreamUnreachable
 from coral_gate.gate.judge import Judge
 from coral_gate.gate.origins import Origins
@@ -206,6 +207,25 @@ class UpgradeTests(SynchronousTestCase):
         self.assertEqual((self.wire.take(), self.wire.closed, stream.events), (b"close frame", True, []))
         lose(self.connection, ConnectionDone())
         self.assertEqual(stream.events, ["lost"])
+
+    def test_finish_inside_tls(self) -> None:
+        """Inside TLS it closes once the browser has answered, or when that takes too long."""
+        self.bench.factory = FrontFactory(self.bench.door, tls=True)
+        for answers in (True, False):
+            self.connection, self.wire = self.bench.browser()
+            stream = self.begin()
+            stream.browser.send(b"close frame")
+            stream.browser.finish()
+            self.assertEqual((self.wire.take(), self.wire.closed), (b"close frame", False))
+            if answers:
+                self.connection.dataReceived(b"its own close frame")
+                self.assertTrue(self.wire.disconnecting)
+                self.connection.dataReceived(b"more")
+            else:
+                self.bench.pass_time(3)
+                self.assertTrue(self.wire.aborted)
+            lose(self.connection, ConnectionDone())
+            self.assertEqual(stream.events, ["lost"])
 
     def test_finish_lingers(self) -> None:
         """A browser that does not close its end after that is cut."""

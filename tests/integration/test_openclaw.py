@@ -214,16 +214,12 @@ class JourneyTests(ClawTests):
         self.assertEqual([line for line in home.complaints() if "404" not in line], [])
 
     def test_rotated(self) -> None:
-        """When the gate is given a credential anew its streams are cut and come back; with a password that OpenClaw changed too."""
+        """When the gate is given a credential anew, its streams are cut and come back by themselves."""
         tab = self.open_claw(self.profile())
         self.house.give_password()
         tab.until("window.__closes.some(([code]) => code == 4409)", 10)
         self.connected(tab)
         self.say(tab, "Once more")
-        self.house.claw.password = "".join(secrets.choice(string.ascii_letters) for _ in range(43))
-        self.house.claw.configure()
-        self.house.give_password()
-        self.say(self.open_claw(self.profile()), "With the new password")
 
     def test_old_tab(self) -> None:
         """A tab that was loaded without the gate's script loads itself anew, once, and is connected then."""
