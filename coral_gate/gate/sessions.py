@@ -16,9 +16,10 @@ from twisted.logger import Logger
 from coral_gate.audit.events import SessionEnded, SessionOpened
 from coral_gate.config.sections.sessions import SessionsConfig
 from coral_gate.errors import Unavailable
+from coral_gate.gate.closings import GONE, closing_of
 from coral_gate.gate.tokens import digest_of, new_token
 from coral_gate.interfaces import IAuditSink, ISandboxStore, ISessionStore, IUserStore
-from coral_gate.model import CloseCode, Role, SandboxId, Secret
+from coral_gate.model import Role, SandboxId, Secret
 from coral_gate.records import (
     AsGate,
     AsUser,
@@ -42,19 +43,6 @@ _CACHED = 20_000
 
 _T = TypeVar("_T")
 _SESSIONS = AsGate(Capacity.SESSIONS)
-_SANDBOXES = AsGate(Capacity.SANDBOXES)
-
-GONE = Closing(CloseCode.SANDBOX_GONE, "This sandbox is no more.")
-"""A sandbox is destroyed."""
-
-
-def locked(why: str) -> Closing:
-    """
-    A sandbox is locked.
-
-    :param why: in words for its owner.
-    """
-    return Closing(CloseCode.FORBIDDEN, why)
 
 
 class Unknown:
@@ -220,17 +208,8 @@ class Sessions:
         return guest
 
     async def closing(self, sandbox: SandboxId) -> Closing | None:
-        """
-        Why nobody may use a sandbox now, by its row: it is destroyed or locked; None where it may be used, or has no row.
-
-        :raises Unavailable: the store cannot say.
-        """
-        row = await self.sandboxes.find(_SANDBOXES, sandbox)
-        if row is None:
-            return None
-        if row.destroyed_at is not None:
-            return GONE
-        return None if row.locked is None else locked(row.locked)
+        """Why nobody may use a sandbox now, see `closings.closing_of`."""
+        return await closing_of(self.sandboxes, sandbox)
 
     async def _visitor(self, session: Session, epoch: int) -> Visitor | None:
         asked_at = self.monotonic()

@@ -13,7 +13,8 @@ from twisted.internet.interfaces import IReactorTime
 from twisted.internet.task import LoopingCall
 from twisted.logger import Logger
 
-from coral_gate.gate.sessions import GONE, Sessions, locked
+from coral_gate.gate.closings import GONE, locked
+from coral_gate.gate.sessions import Sessions
 from coral_gate.interfaces import IHandoffStore, IRevocationLog, ISandboxStore, ITicketStore
 from coral_gate.model import SandboxId
 from coral_gate.records import Revocation, RevocationKind, SessionId, UserRowId
